@@ -1,0 +1,106 @@
+/* One simulated computer: everything hangs off `struct machine`.
+ *
+ * The machine advances in rounds.  In a round every processor, in order of
+ * its index, runs up to the round's end: the next multiple of the quantum, or
+ * the next event if that is earlier (but always at least one instruction).
+ * Then events due fire, in (cycle, sequence) order.  When all processors are
+ * halted, time jumps to the next event.  Nothing else orders anything, so a
+ * run depends only on image, configuration and the input log.
+ *
+ * Time is counted in cycles of the reference clock (machine_tsc_hz), which is
+ * also the TSC.  Each processor keeps its own `now`; it never lags the round.
+ *
+ * Ownership: machine_new creates and owns memory, queue, processors and
+ * platform devices; machine_free releases all.  Two machines may live in one
+ * process.  Not thread-safe: one host thread drives a machine.
+ */
+#ifndef SIM_MACHINE_H
+#define SIM_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cpu;
+struct event_queue;
+struct machine;
+struct mem;
+struct pci;
+struct state;
+struct timing;
+struct trace;
+struct vtd;
+struct vtx_ops;
+
+enum { MACHINE_CPUS_MAX = 64 };
+#define MACHINE_TSC_HZ 2100000000ull /* reference core: Xeon E5-2450, 2.1 GHz */
+
+enum machine_stop {
+    STOP_NONE,         /* still running */
+    STOP_LIMIT,        /* reached the requested cycle */
+    STOP_REQUESTED,    /* machine_request_stop (Ctrl-C, lab device, window) */
+    STOP_DEBUG_EXIT,   /* isa-debug-exit; see stop_code */
+    STOP_POWER_OFF,    /* ACPI S5 */
+    STOP_TRIPLE_FAULT, /* processor shutdown outside VMX non-root operation */
+    STOP_UNIMPLEMENTED,/* an instruction form we do not have: stop_text says which */
+    STOP_DIVERGED,     /* crosscheck disagreed: stop_text has both states */
+    STOP_DEADLOCK,     /* all halted with nothing pending */
+};
+
+struct machine_config {
+    uint64_t ram_size;       /* [bytes] */
+    unsigned cpu_count;      /* 1..MACHINE_CPUS_MAX */
+    uint64_t quantum;        /* [cycles] */
+    bool timing_approx;      /* false: functional, one cycle per instruction */
+    bool vtx;                /* VMX offered in CPUID */
+    uint64_t crosscheck;     /* every Nth block on Unicorn; 0 = off */
+    uint64_t rtc_epoch;      /* RTC start time [seconds since 1970-01-01] */
+};
+
+struct machine {
+    struct machine_config config;
+    struct mem *mem;
+    struct event_queue *events;
+    struct cpu *cpu[MACHINE_CPUS_MAX];
+    unsigned cpu_count;
+    uint64_t now;               /* start of the current round [cycle] */
+    struct pci *pci;            /* root complex; sim/platform/pci.h */
+    struct vtd *vtd;            /* sim/platform/vtd.h */
+    const struct vtx_ops *vtx;  /* VT-x/AMD-V implementation, or NULL; sim/vtx/vtx.h */
+    struct timing *timing;      /* cost model, or NULL in functional mode; sim/time/timing.h */
+    struct trace *trace;        /* event trace, or NULL; sim/base/trace.h */
+    struct platform *platform;  /* chipset devices; sim/platform/platform.h */
+    struct code_cache *code;    /* decoded blocks, shared by processors; sim/cpu/cache */
+    struct crosscheck *crosscheck; /* or NULL; sim/cpu/crosscheck */
+    enum machine_stop stop;
+    uint32_t stop_code;         /* value written to isa-debug-exit */
+    char stop_text[4096];       /* for people; empty when there is nothing to say */
+};
+
+/* NULL on failure with a message in 'error' (up to 'error_size' bytes). */
+struct machine *machine_new(const struct machine_config *, char *error,
+                            unsigned error_size);
+void machine_free(struct machine *);
+
+/* Runs until 'limit' [cycle] or another reason; returns m->stop. Rounds are
+ * never cut, so where a run is interrupted does not change what it computes. */
+enum machine_stop machine_run(struct machine *, uint64_t limit);
+
+/* Asks for a stop at the end of the current round.  First reason wins. */
+void machine_request_stop(struct machine *, enum machine_stop, uint32_t code,
+                          const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Visits everything: memory, processors, devices, queue. */
+void machine_state(struct machine *, struct state *);
+uint64_t machine_hash(struct machine *);
+
+static inline uint64_t machine_ns_to_cycles(uint64_t ns)
+{
+    return (uint64_t)((unsigned __int128)ns * MACHINE_TSC_HZ / 1000000000u);
+}
+static inline uint64_t machine_cycles_to_ns(uint64_t cycles)
+{
+    return (uint64_t)((unsigned __int128)cycles * 1000000000u / MACHINE_TSC_HZ);
+}
+
+#endif
