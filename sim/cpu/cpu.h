@@ -26,6 +26,7 @@
 #include <stdint.h>
 
 struct apic;
+struct cpu;
 struct insn;
 struct machine;
 struct state;
