@@ -157,6 +157,7 @@ struct cpu {
     struct segment seg[SEG_COUNT];
     struct dtable gdtr, idtr;
     uint64_t cr0, cr2, cr3, cr4, cr8, xcr0;
+    uint64_t pdpte[4];         /* PAE paging: the PDPTE registers (MOV CR3, VM entry load them) */
     uint64_t efer;
     uint64_t dr[4], dr6, dr7;
     uint32_t mxcsr;
