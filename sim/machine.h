@@ -67,6 +67,7 @@ struct machine {
     struct vtd *vtd;            /* sim/platform/vtd.h */
     const struct vtx_ops *vtx;  /* VT-x/AMD-V implementation, or NULL; sim/vtx/vtx.h */
     struct timing *timing;      /* cost model, or NULL in functional mode; sim/time/timing.h */
+    struct buckets *buckets;    /* attribution of cycles; never NULL; sim/time/timing.h */
     struct trace *trace;        /* event trace, or NULL; sim/base/trace.h */
     struct platform *platform;  /* chipset devices; sim/platform/platform.h */
     struct code_cache *code;    /* decoded blocks, shared by processors; sim/cpu/cache */

@@ -27,7 +27,9 @@ enum { TIME_UNIT_SHIFT = 4 }; /* 1/16 cycle */
 
 /* --- attribution (both modes) ---------------------------------------------- */
 
-struct buckets; /* name table and code ranges of one machine */
+struct buckets; /* name table and code ranges of one machine; machine->buckets */
+struct buckets *buckets_new(void);
+void buckets_free(struct buckets *);
 /* Declares that code in [spa, spa + size) belongs to bucket 'name' (e.g.
  * "vswitch@root-kernel", "copy@hv", "hv"); returns its index. */
 unsigned bucket_add_range(struct machine *, const char *name, uint64_t spa, uint64_t size);
@@ -35,11 +37,11 @@ unsigned bucket_add_range(struct machine *, const char *name, uint64_t spa, uint
 unsigned bucket_of_code(const struct machine *, uint64_t spa, bool nonroot);
 unsigned bucket_count(const struct machine *);
 const char *bucket_name(const struct machine *, unsigned index);
-/* Sum over processors [cycles]; the remainder below a cycle is carried so that
- * buckets sum exactly to elapsed cycles x processors (see timing_settle). */
-uint64_t bucket_total(const struct machine *, unsigned index);
-/* Distributes sub-cycle remainders so that totals sum exactly. */
-void timing_settle(struct machine *);
+/* What one processor has been charged so far, in 1/16 cycle in both modes. */
+uint64_t bucket_charged(const struct cpu *, unsigned index);
+/* Rounds 'count' values in 1/16 cycle to whole cycles whose sum is exactly
+ * 'total' [cycles], by largest remainder (ties: lower index). */
+void bucket_round(const uint64_t *sixteenths, uint64_t *cycles, unsigned count, uint64_t total);
 
 /* --- charges (approximate mode; no-ops in functional mode) ------------------- */
 
