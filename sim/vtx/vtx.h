@@ -87,6 +87,8 @@ struct vtx_ops {
     /* Second level on? Then translate; EXEC_OK fills 'page', EXEC_VMEXIT: violation/misconfiguration exit taken. */
     bool (*second_level)(const struct cpu *);
     enum exec_result (*translate)(struct cpu *, const struct vtx_access *, struct vtx_page *page);
+    /* The same for debuggers: no exit, no accessed or dirty flags.  False = not mapped. */
+    bool (*translate_peek)(const struct cpu *, uint64_t gpa, uint64_t *spa);
     /* TLB tag of the current context: VPID (0 in root) and EPTP (0 without). */
     uint16_t (*vpid)(const struct cpu *);
     uint64_t (*eptp)(const struct cpu *);
