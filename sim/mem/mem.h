@@ -51,8 +51,11 @@ uint8_t *mem_ram_base(const struct mem *);
 int mem_mmio_map(struct mem *, uint64_t base, uint64_t size,
                  const struct mem_region *);
 void mem_mmio_unmap(struct mem *, int id);
+/* The same for I/O ports; ids of ports are their own. */
 int mem_port_map(struct mem *, uint16_t base, uint16_t count,
                  const struct mem_region *);
+
+void mem_port_unmap(struct mem *, int id);
 
 uint64_t mem_mmio_read(struct mem *, uint64_t spa, unsigned size);
 void mem_mmio_write(struct mem *, uint64_t spa, unsigned size, uint64_t value);
@@ -72,6 +75,13 @@ void mem_set_code_hook(struct mem *,
                        void (*code_written)(void *ctx, uint64_t spa,
                                             size_t size),
                        void *ctx);
+
+/* Told of every access that no region claimed; the machine traces it. */
+void mem_set_unclaimed_hook(struct mem *,
+                            void (*unclaimed)(void *ctx, uint64_t address,
+                                              bool is_write, bool is_port),
+                            void *ctx);
+uint64_t mem_unclaimed(const struct mem *); /* accesses so far [count] */
 
 void mem_state(struct mem *, struct state *); /* RAM contents, sparse */
 
