@@ -1,0 +1,42 @@
+/* The event trace on disk: Common Trace Format 1.8, writer and reader.
+ *
+ * A trace is a folder with `metadata` (TSDL text, made from
+ * spec/trace/events.tbl) and `events` (one binary stream of packets).  Times
+ * are machine cycles; the clock's frequency in the metadata is the reference
+ * clock, so tools show virtual time.  babeltrace2 and Trace Compass open the
+ * folder; trace_ctf_read is our own reader for `hvlab explain`.
+ *
+ * A trace observes: it is written as the run goes and has no influence on it.
+ * An optional listener sees the same events (the live window uses it).
+ */
+#ifndef TRACES_TRACE_CTF_H
+#define TRACES_TRACE_CTF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sim/base/trace.h"
+
+struct trace_record {
+    uint64_t cycle;
+    enum trace_event event;
+    uint64_t arg[4];
+};
+typedef void trace_listener_fn(void *ctx, const struct trace_record *);
+
+/* 'folder' NULL: nothing is written, only 'listener' (may be NULL) hears.
+ * NULL on failure with a message. */
+struct trace *trace_ctf_open(const char *folder, trace_listener_fn *listener, void *ctx,
+                             char *error, size_t error_size);
+/* Frees. False when the disk refused something; then 'error' says what. */
+bool trace_ctf_close(struct trace *, char *error, size_t error_size);
+uint64_t trace_ctf_count(const struct trace *); /* events so far */
+
+/* Calls 'each' for every event of the trace in 'folder', in order. False with
+ * a message when it is missing or damaged. */
+bool trace_ctf_read(const char *folder, trace_listener_fn *each, void *ctx, char *error, size_t error_size);
+
+const char *trace_event_name(enum trace_event);
+
+#endif
