@@ -4,7 +4,7 @@
  * every instruction costs one cycle and nothing else does.  In approximate
  * mode the hot core charges each block's static cost, and the functions below
  * charge what happens dynamically.  All charges are in 1/16 cycle; all
- * constants are rows of spec/timing/*.tbl with unit and source.
+ * constants are rows of spec/timing/ with unit and source.
  *
  * Attribution: every cycle of every processor goes to exactly one bucket.  A
  * decoded block carries its bucket, found once from the physical address and
