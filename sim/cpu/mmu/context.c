@@ -1,0 +1,435 @@
+/* TLB contexts: finding, filling, dropping. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/base/state.h"
+#include "sim/cpu/mmu/mmu_priv.h"
+#include "sim/machine.h"
+#include "sim/vtx/vtx.h"
+
+#define EP4TA_MASK 0x000ffffffffff000ull /* of an EPTP: what INVEPT compares */
+
+static void clear_slot(struct mmu_context *c, unsigned slot)
+{
+    c->tlb[slot] = (struct tlb_entry){ TLB_NO_TAG, TLB_NO_TAG, TLB_NO_TAG, 0 };
+    c->page[slot] = (struct mmu_page){ .linear = MMU_NO_PAGE };
+}
+
+static void new_epoch(struct mmu *m, struct mmu_context *c)
+{
+    c->epoch = ++m->epochs;
+}
+
+static struct mmu_context *context_new(struct mmu *m)
+{
+    struct mmu_context *c = aligned_alloc(64, (sizeof(*c) + 63) & ~63ul);
+
+    if (!c) {
+        return NULL;
+    }
+    memset(c, 0, sizeof(*c));
+    for (unsigned slot = 0; slot < TLB_ENTRIES; slot++) {
+        clear_slot(c, slot);
+    }
+    new_epoch(m, c);
+    return c;
+}
+
+void mmu_context_clear(struct mmu *m, struct mmu_context *c, bool keep_global)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < c->filled_count; i++) {
+        unsigned slot = c->filled[i];
+        if (keep_global && c->page[slot].rights & PAGE_GLOBAL) {
+            c->filled[kept++] = (uint16_t)slot;
+        } else {
+            clear_slot(c, slot);
+        }
+    }
+    c->filled_count = kept;
+    c->has_large = c->has_large && kept;
+    new_epoch(m, c);
+}
+
+/* Drops every page for which 'linear' lies in the guest's page it came from. */
+static void context_drop_address(struct mmu *m, struct mmu_context *c, uint64_t linear, bool global_only)
+{
+    unsigned kept = 0;
+    unsigned only = mmu_slot(linear);
+
+    if (!c->has_large) {
+        struct mmu_page *page = &c->page[only];
+        if (page->linear != (linear & MMU_PAGE_MASK) || (global_only && !(page->rights & PAGE_GLOBAL))) {
+            return;
+        }
+    }
+    for (unsigned i = 0; i < c->filled_count; i++) {
+        unsigned slot = c->filled[i];
+        const struct mmu_page *page = &c->page[slot];
+        if ((page->linear ^ linear) >> page->shift == 0 && (!global_only || page->rights & PAGE_GLOBAL)) {
+            clear_slot(c, slot);
+        } else {
+            c->filled[kept++] = (uint16_t)slot;
+        }
+    }
+    if (kept != c->filled_count) {
+        c->filled_count = kept;
+        new_epoch(m, c);
+    }
+}
+
+static struct mmu_key key_now(const struct cpu *cpu, uint32_t regime)
+{
+    struct mmu_key key = { .regime = regime };
+
+    if (cpu->cr4 & CR4_PCIDE) {
+        key.pcid = cpu->cr3 & CR3_PCID_MASK;
+    }
+    if (cpu->nonroot) {
+        key.vpid = cpu->machine->vtx->vpid(cpu);
+        key.eptp = cpu->machine->vtx->eptp(cpu);
+    }
+    return key;
+}
+
+static bool key_equal(const struct mmu_key *a, const struct mmu_key *b)
+{
+    return a->regime == b->regime && a->vpid == b->vpid && a->pcid == b->pcid && a->eptp == b->eptp;
+}
+
+/* A context for a new key: a fresh one, or the least recently used one that is not in use. */
+static struct mmu_context *context_take(struct mmu *m)
+{
+    struct mmu_context *oldest = NULL;
+
+    if (m->context_count < MMU_CONTEXTS) {
+        struct mmu_context *c = context_new(m);
+        if (c) {
+            m->context[m->context_count++] = c;
+            return c;
+        }
+    }
+    for (unsigned i = 0; i < m->context_count; i++) {
+        struct mmu_context *c = m->context[i];
+        if (c != m->current && (!oldest || c->used < oldest->used)) {
+            oldest = c;
+        }
+    }
+    assert(oldest && "a processor starts with two contexts");
+    if (oldest == m->system) {
+        m->system = NULL;
+    }
+    mmu_context_clear(m, oldest, false);
+    return oldest;
+}
+
+struct mmu_context *mmu_context_find(struct cpu *cpu, uint32_t regime)
+{
+    struct mmu *m = cpu->mmu;
+    struct mmu_key key = key_now(cpu, regime);
+
+    for (unsigned i = 0; i < m->context_count; i++) {
+        if (key_equal(&m->context[i]->key, &key)) {
+            m->context[i]->used = ++m->clock;
+            return m->context[i];
+        }
+    }
+    struct mmu_context *c = context_take(m);
+    c->key = key;
+    c->used = ++m->clock;
+    return c;
+}
+
+struct mmu_context *mmu_system_context(struct cpu *cpu)
+{
+    struct mmu *m = cpu->mmu;
+
+    if (!m->system) {
+        m->system = mmu_context_find(cpu, mmu_regime(cpu, false, true));
+    }
+    return m->system;
+}
+
+/* Gives the hot core the tags this page may have: none for MMIO, no write tag for decoded code,
+ * no data tags while alignment is checked. */
+void mmu_context_publish(struct cpu *cpu, struct mmu_context *c, unsigned slot)
+{
+    const struct mmu_page *page = &c->page[slot];
+    struct tlb_entry *e = &c->tlb[slot];
+    struct mem *mem = cpu->machine->mem;
+    uint8_t *host = mem_ram(mem, page->spa);
+
+    if (!host) {
+        *e = (struct tlb_entry){ TLB_NO_TAG, TLB_NO_TAG, TLB_NO_TAG, 0 };
+        return;
+    }
+    uint64_t index = mem_page_index(page->spa);
+    bool data = !(c->key.regime & REGIME_ALIGN);
+    bool write = data && page->rights & PAGE_WRITE && !mem_code_map(mem)[index];
+
+    e->add = (uint64_t)(uintptr_t)host - page->linear;
+    e->tag_read = data && page->rights & PAGE_READ ? page->linear : TLB_NO_TAG;
+    e->tag_exec = page->rights & PAGE_EXEC ? page->linear : TLB_NO_TAG;
+    e->tag_write = write ? page->linear : TLB_NO_TAG;
+    if (write) {
+        cpu->mmu->write_tagged[index] = 1;
+    }
+}
+
+void mmu_context_store(struct cpu *cpu, struct mmu_context *c, const struct walk *w)
+{
+    unsigned slot = mmu_slot(w->linear);
+
+    if (c->page[slot].linear == MMU_NO_PAGE) {
+        c->filled[c->filled_count++] = (uint16_t)slot;
+    }
+    c->page[slot] = (struct mmu_page){
+        .linear = w->linear & MMU_PAGE_MASK, .spa = w->spa & MMU_PAGE_MASK,
+        .rights = w->rights, .shift = w->shift,
+    };
+    c->has_large |= w->shift > 12;
+    mmu_context_publish(cpu, c, slot);
+}
+
+void mmu_protect_code(struct machine *machine, uint64_t spa_page)
+{
+    uint64_t page_spa = spa_page & MMU_PAGE_MASK;
+    uint64_t index = mem_page_index(page_spa);
+
+    for (unsigned n = 0; n < machine->cpu_count; n++) {
+        struct mmu *m = machine->cpu[n] ? machine->cpu[n]->mmu : NULL;
+        if (!m || !m->write_tagged[index]) {
+            continue;
+        }
+        for (unsigned k = 0; k < m->context_count; k++) {
+            struct mmu_context *c = m->context[k];
+            for (unsigned i = 0; i < c->filled_count; i++) {
+                if (c->page[c->filled[i]].spa == page_spa) {
+                    c->tlb[c->filled[i]].tag_write = TLB_NO_TAG;
+                }
+            }
+        }
+        m->write_tagged[index] = 0;
+    }
+}
+
+/* --- what invalidates ------------------------------------------------------ */
+
+void mmu_cr3_written(struct cpu *cpu, bool keep_pcid)
+{
+    struct mmu *m = cpu->mmu;
+    struct mmu_key key = key_now(cpu, 0);
+
+    for (unsigned i = 0; !keep_pcid && i < m->context_count; i++) {
+        struct mmu_context *c = m->context[i];
+        if (c->key.vpid == key.vpid && c->key.eptp == key.eptp && c->key.pcid == key.pcid) {
+            mmu_context_clear(m, c, true);
+        }
+    }
+    mmu_mode_changed(cpu);
+}
+
+void mmu_mode_changed(struct cpu *cpu)
+{
+    struct mmu *m = cpu->mmu;
+
+    m->system = NULL;
+    m->current = mmu_context_find(cpu, mmu_regime(cpu, cpu_cpl(cpu) == 3, false));
+    cpu->tlb = m->current->tlb;
+}
+
+/* INVLPG also drops global translations of the other PCIDs; for INVPCID that is allowed. */
+void mmu_invlpg(struct cpu *cpu, uint64_t linear)
+{
+    mmu_invpcid(cpu, INVPCID_ADDRESS, cpu->cr4 & CR4_PCIDE ? cpu->cr3 & CR3_PCID_MASK : 0, linear);
+}
+
+/* SDM Vol 3A "Operations that Invalidate TLBs and Paging-Structure Caches". */
+void mmu_invpcid(struct cpu *cpu, enum mmu_invpcid_type type, uint16_t pcid, uint64_t linear)
+{
+    struct mmu *m = cpu->mmu;
+    struct mmu_key key = key_now(cpu, 0);
+
+    for (unsigned i = 0; i < m->context_count; i++) {
+        struct mmu_context *c = m->context[i];
+        if (c->key.vpid != key.vpid || c->key.eptp != key.eptp) {
+            continue;
+        }
+        switch (type) {
+        case INVPCID_ADDRESS:
+            context_drop_address(m, c, linear, c->key.pcid != pcid);
+            break;
+        case INVPCID_CONTEXT:
+            if (c->key.pcid == pcid) {
+                mmu_context_clear(m, c, true);
+            }
+            break;
+        case INVPCID_ALL_GLOBAL:
+        case INVPCID_ALL:
+            mmu_context_clear(m, c, type == INVPCID_ALL);
+            break;
+        }
+    }
+}
+
+void mmu_flush_all(struct cpu *cpu)
+{
+    mmu_invpcid(cpu, INVPCID_ALL_GLOBAL, 0, 0);
+}
+
+void mmu_flush_vpid(struct cpu *cpu, uint16_t vpid, bool all)
+{
+    struct mmu *m = cpu->mmu;
+
+    for (unsigned i = 0; i < m->context_count; i++) {
+        struct mmu_context *c = m->context[i];
+        if (all ? c->key.vpid != 0 : c->key.vpid == vpid) {
+            mmu_context_clear(m, c, false);
+        }
+    }
+}
+
+void mmu_flush_ept(struct cpu *cpu, uint64_t eptp, bool all)
+{
+    struct mmu *m = cpu->mmu;
+
+    for (unsigned i = 0; i < m->context_count; i++) {
+        struct mmu_context *c = m->context[i];
+        bool match = all || ((c->key.eptp ^ eptp) & EP4TA_MASK) == 0;
+        if (c->key.eptp && match) {
+            mmu_context_clear(m, c, false);
+        }
+    }
+}
+
+void mmu_vtx_switched(struct cpu *cpu)
+{
+    mmu_mode_changed(cpu);
+}
+
+/* --- life ------------------------------------------------------------------ */
+
+bool mmu_new(struct cpu *cpu)
+{
+    struct mmu *m = calloc(1, sizeof(*m));
+
+    if (!m) {
+        return false;
+    }
+    cpu->mmu = m;
+    m->write_tagged = calloc(1, mem_ram_size(cpu->machine->mem) / MEM_PAGE_SIZE + 1);
+    for (unsigned i = 0; m->write_tagged && i < 2; i++) {
+        m->context[i] = context_new(m);
+        m->context_count += m->context[i] != NULL;
+    }
+    if (m->context_count < 2) {
+        mmu_free(cpu);
+        return false;
+    }
+    m->current = m->context[0];
+    cpu->tlb = m->current->tlb;
+    return true;
+}
+
+void mmu_free(struct cpu *cpu)
+{
+    struct mmu *m = cpu->mmu;
+
+    for (unsigned i = 0; m && i < MMU_CONTEXTS; i++) {
+        free(m->context[i]);
+    }
+    if (m) {
+        free(m->write_tagged);
+    }
+    free(m);
+    cpu->mmu = NULL;
+    cpu->tlb = NULL;
+}
+
+void mmu_reset(struct cpu *cpu)
+{
+    struct mmu *m = cpu->mmu;
+
+    for (unsigned i = 0; i < m->context_count; i++) {
+        mmu_context_clear(m, m->context[i], false);
+    }
+    mmu_mode_changed(cpu);
+}
+
+static void context_state(struct cpu *cpu, struct mmu_context *c, struct state *state)
+{
+    uint32_t count = c->filled_count;
+
+    STATE_VISIT(state, c->key);
+    STATE_VISIT(state, c->used);
+    STATE_VISIT(state, count);
+    if (state_is_load(state) && count > TLB_ENTRIES) {
+        state_fail(state, "TLB context with %u entries", count);
+        return;
+    }
+    if (state_is_load(state)) {
+        mmu_context_clear(cpu->mmu, c, false);
+        c->has_large = false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct mmu_page page = c->page[c->filled[i]]; /* a load overwrites whatever this is */
+        STATE_VISIT(state, page);
+        if (!state_is_load(state)) {
+            continue;
+        }
+        unsigned slot = mmu_slot(page.linear);
+        if (state_failed(state) || page.linear & 0xfff || c->page[slot].linear != MMU_NO_PAGE ||
+            page.shift > 30) {
+            state_fail(state, "bad TLB entry");
+            return;
+        }
+        c->page[slot] = page;
+        c->filled[c->filled_count++] = (uint16_t)slot;
+        c->has_large |= page.shift > 12;
+        mmu_context_publish(cpu, c, slot);
+    }
+}
+
+void mmu_state(struct cpu *cpu, struct state *state)
+{
+    struct mmu *m = cpu->mmu;
+    uint32_t count = m->context_count;
+
+    uint32_t current = 0;
+
+    while (m->context[current] != m->current) {
+        current++;
+    }
+    STATE_VISIT(state, count);
+    STATE_VISIT(state, current);
+    STATE_VISIT(state, m->clock);
+    if (state_is_load(state)) {
+        if (count < 2 || count > MMU_CONTEXTS || current >= count) {
+            state_fail(state, "%u TLB contexts", count);
+            return;
+        }
+        memset(m->write_tagged, 0, mem_ram_size(cpu->machine->mem) / MEM_PAGE_SIZE + 1);
+        while (m->context_count < count) {
+            struct mmu_context *c = context_new(m);
+            if (!c) {
+                state_fail(state, "no memory for TLB contexts");
+                return;
+            }
+            m->context[m->context_count++] = c;
+        }
+        while (m->context_count > count) {
+            free(m->context[--m->context_count]);
+            m->context[m->context_count] = NULL;
+        }
+    }
+    for (uint32_t i = 0; i < count && !state_failed(state); i++) {
+        context_state(cpu, m->context[i], state);
+    }
+    if (state_is_load(state)) {
+        m->system = NULL;
+        m->current = m->context[current];
+        cpu->tlb = m->current->tlb;
+    }
+}

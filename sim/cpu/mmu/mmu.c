@@ -1,0 +1,88 @@
+/* The refill of the soft TLB, and instruction fetch. */
+#include "sim/cpu/mmu/mmu.h"
+
+#include "sim/cpu/mmu/mmu_priv.h"
+#include "sim/machine.h"
+#include "sim/time/timing.h"
+
+static uint8_t right_of(enum access_kind kind)
+{
+    return kind == ACCESS_READ ? PAGE_READ : kind == ACCESS_WRITE ? PAGE_WRITE : PAGE_EXEC;
+}
+
+/* Linear addresses are 32 bits wide outside 64-bit mode (compatibility mode included). */
+static uint64_t linear_width(const struct cpu *cpu, uint64_t linear)
+{
+    return cpu->efer & EFER_LMA ? linear : (uint32_t)linear;
+}
+
+enum exec_result mmu_translate(struct cpu *cpu, struct mmu_context *c, uint64_t linear, enum access_kind kind,
+                               uint64_t *spa)
+{
+    linear = linear_width(cpu, linear);
+    const struct mmu_page *page = &c->page[mmu_slot(linear)];
+
+    if (page->linear == (linear & MMU_PAGE_MASK) && page->rights & right_of(kind)) {
+        *spa = page->spa | (linear & ~MMU_PAGE_MASK);
+        return EXEC_OK;
+    }
+    if (!cpu_canonical(linear)) {
+        return cpu_raise_error(cpu, X_GP, 0);
+    }
+    struct walk w = { .linear = linear, .kind = kind, .regime = c->key.regime };
+    enum exec_result result = mmu_walk(cpu, &w);
+
+    if (cpu->machine->timing && result != EXEC_VMEXIT && w.ref_count) {
+        time_walk(cpu, linear, w.ref, w.ref_count, w.second_level);
+    }
+    if (result == EXEC_FAULT) {
+        /* A page fault drops the faulting translation: "Operations that Invalidate TLBs". */
+        if (page->linear == (linear & MMU_PAGE_MASK)) {
+            mmu_invlpg(cpu, linear);
+        }
+        return result;
+    }
+    if (result == EXEC_OK) {
+        mmu_context_store(cpu, c, &w);
+        *spa = w.spa;
+    }
+    return result;
+}
+
+enum exec_result mmu_fill(struct cpu *cpu, uint64_t linear, unsigned size, enum access_kind kind,
+                          uint8_t **host, uint64_t *spa)
+{
+    struct mmu_context *c = cpu->mmu->current;
+
+    if (c->key.regime & REGIME_ALIGN && kind != ACCESS_EXEC && size <= 8 && (size & (size - 1)) == 0 &&
+        linear & (size - 1)) {
+        return cpu_raise_error(cpu, X_AC, 0);
+    }
+    enum exec_result result = mmu_translate(cpu, c, linear, kind, spa);
+    if (result != EXEC_OK) {
+        return result;
+    }
+    *host = mem_ram(cpu->machine->mem, *spa);
+    if (*host && kind == ACCESS_WRITE && mem_code_map(cpu->machine->mem)[mem_page_index(*spa)]) {
+        *host = NULL;
+    } else if (*host) {
+        mmu_context_publish(cpu, c, mmu_slot(linear)); /* the page may have stopped being code */
+    }
+    return EXEC_OK;
+}
+
+enum exec_result mmu_fetch(struct cpu *cpu, uint64_t linear, uint64_t *spa)
+{
+    return mmu_translate(cpu, cpu->mmu->current, linear, ACCESS_EXEC, spa);
+}
+
+uint64_t mmu_code_epoch(const struct cpu *cpu)
+{
+    return cpu->mmu->current->epoch;
+}
+
+bool cpu_translate_peek(struct cpu *cpu, uint64_t linear, uint64_t *spa)
+{
+    linear = linear_width(cpu, linear);
+    return cpu_canonical(linear) && mmu_walk_peek(cpu, linear, spa);
+}
