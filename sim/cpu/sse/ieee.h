@@ -1,0 +1,73 @@
+/* IEEE 754 arithmetic on bit patterns, with x86's rules where IEEE leaves a
+ * choice: which NaN results, tininess after rounding, denormals-are-zero,
+ * flush-to-zero (SDM Vol 1 "Floating-Point Unit" and "SSE and SSE2
+ * Exceptions"; Vol 1 "NaNs").
+ *
+ * Everything is computed from integers: an operand is unpacked to sign,
+ * exponent and a 64-bit significand, the operation keeps a sticky bit for
+ * what it drops, and one function rounds and packs.  So no host rounding
+ * mode, no compiler's view of fenv and no host NaN reaches the machine.
+ *
+ * The short cut.  When MXCSR asks for round-to-nearest, PE is already set,
+ * both operands are zero or normal and the host's result is normal (with the
+ * smallest exponents kept out, because of tininess), then the only flag the
+ * operation could raise is the PE that is set already, and IEEE 754 demands
+ * this very result from every conforming host.  Then the host computes it.
+ *
+ * Flags collect in env->flags; nothing here touches a processor.
+ */
+#ifndef SIM_CPU_SSE_IEEE_H
+#define SIM_CPU_SSE_IEEE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* MXCSR bits (SDM Vol 1 "MXCSR Control and Status Register"). */
+enum {
+    MXCSR_IE = 1 << 0, MXCSR_DE = 1 << 1, MXCSR_ZE = 1 << 2,
+    MXCSR_OE = 1 << 3, MXCSR_UE = 1 << 4, MXCSR_PE = 1 << 5,
+    MXCSR_FLAGS = 0x3f, MXCSR_DAZ = 1 << 6,
+    MXCSR_MASK_SHIFT = 7, MXCSR_UM = 1 << 11,
+    MXCSR_RC_SHIFT = 13, MXCSR_RC = 3 << MXCSR_RC_SHIFT, MXCSR_FTZ = 1 << 15,
+};
+
+enum rounding { ROUND_NEAREST, ROUND_DOWN, ROUND_UP, ROUND_ZERO }; /* MXCSR.RC */
+
+struct ieee_env {
+    uint32_t mxcsr; /* controls and sticky flags on entry */
+    uint32_t flags; /* raised so far [MXCSR_IE..MXCSR_PE] */
+};
+
+enum ieee_order { IEEE_LESS, IEEE_EQUAL, IEEE_GREATER, IEEE_UNORDERED };
+
+uint32_t f32_add(struct ieee_env *, uint32_t, uint32_t);
+uint32_t f32_sub(struct ieee_env *, uint32_t, uint32_t);
+uint32_t f32_mul(struct ieee_env *, uint32_t, uint32_t);
+uint32_t f32_div(struct ieee_env *, uint32_t, uint32_t);
+uint32_t f32_sqrt(struct ieee_env *, uint32_t);
+uint32_t f32_min(struct ieee_env *, uint32_t, uint32_t);
+uint32_t f32_max(struct ieee_env *, uint32_t, uint32_t);
+enum ieee_order f32_compare(struct ieee_env *, uint32_t, uint32_t, bool quiet);
+
+uint64_t f64_add(struct ieee_env *, uint64_t, uint64_t);
+uint64_t f64_sub(struct ieee_env *, uint64_t, uint64_t);
+uint64_t f64_mul(struct ieee_env *, uint64_t, uint64_t);
+uint64_t f64_div(struct ieee_env *, uint64_t, uint64_t);
+uint64_t f64_sqrt(struct ieee_env *, uint64_t);
+uint64_t f64_min(struct ieee_env *, uint64_t, uint64_t);
+uint64_t f64_max(struct ieee_env *, uint64_t, uint64_t);
+enum ieee_order f64_compare(struct ieee_env *, uint64_t, uint64_t, bool quiet);
+
+uint64_t f32_to_f64(struct ieee_env *, uint32_t);
+uint32_t f64_to_f32(struct ieee_env *, uint64_t);
+uint32_t f32_from_int(struct ieee_env *, int64_t);
+uint64_t f64_from_int(struct ieee_env *, int64_t);
+/* 'bits' is 32 or 64; out of range and NaN give the integer indefinite. */
+uint64_t f32_to_int(struct ieee_env *, uint32_t, unsigned bits, bool truncate);
+uint64_t f64_to_int(struct ieee_env *, uint64_t, unsigned bits, bool truncate);
+
+/* RCPSS and RSQRTSS: 12 significant bits, no flags, denormals are zeros. */
+uint32_t f32_rcp(uint32_t);
+uint32_t f32_rsqrt(uint32_t);
+
+#endif

@@ -1,0 +1,127 @@
+#include <stdlib.h>
+
+#include "sim/cpu/sse/sse_priv.h"
+
+/* dst[i] = expression of a = dst[i] and b = src[i], both of C type 'type';
+ * the result is cut to the element. */
+#define EACH(name, element, type, expression)                                                \
+    SSE_DEFINE(name)                                                                         \
+    {                                                                                        \
+        for (unsigned i = 0; i < sizeof(union xmm) / sizeof dst->element[0]; i++) {          \
+            type a = (type)dst->element[i], b = (type)src->element[i];                       \
+            dst->element[i] = (__typeof__(dst->element[0]))(expression);                     \
+        }                                                                                    \
+        return EXEC_OK;                                                                      \
+    }
+
+static int saturate(int v, int low, int high)
+{
+    return v < low ? low : v > high ? high : v;
+}
+
+/* --- add and subtract ------------------------------------------------------------------- */
+
+EACH(paddb, u8, uint8_t, a + b)
+EACH(paddw, u16, uint16_t, a + b)
+EACH(paddd, u32, uint32_t, a + b)
+EACH(paddq, u64, uint64_t, a + b)
+EACH(psubb, u8, uint8_t, a - b)
+EACH(psubw, u16, uint16_t, a - b)
+EACH(psubd, u32, uint32_t, a - b)
+EACH(psubq, u64, uint64_t, a - b)
+EACH(paddsb, u8, int8_t, saturate(a + b, INT8_MIN, INT8_MAX))
+EACH(paddsw, u16, int16_t, saturate(a + b, INT16_MIN, INT16_MAX))
+EACH(paddusb, u8, uint8_t, saturate(a + b, 0, UINT8_MAX))
+EACH(paddusw, u16, uint16_t, saturate(a + b, 0, UINT16_MAX))
+EACH(psubsb, u8, int8_t, saturate(a - b, INT8_MIN, INT8_MAX))
+EACH(psubsw, u16, int16_t, saturate(a - b, INT16_MIN, INT16_MAX))
+EACH(psubusb, u8, uint8_t, saturate(a - b, 0, UINT8_MAX))
+EACH(psubusw, u16, uint16_t, saturate(a - b, 0, UINT16_MAX))
+
+/* --- multiply ------------------------------------------------------------------------------ */
+
+EACH(pmullw, u16, int16_t, (int32_t)a * b)
+EACH(pmulhw, u16, int16_t, ((int32_t)a * b) >> 16)
+EACH(pmulhuw, u16, uint16_t, ((uint32_t)a * b) >> 16)
+EACH(pmuludq, u64, uint32_t, (uint64_t)a * b)
+
+SSE_DEFINE(pmaddwd)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        uint32_t sum = 0; /* wraps only for four times -32768 */
+        for (unsigned k = 2 * i; k < 2 * i + 2; k++) {
+            sum += (uint32_t)((int16_t)dst->u16[k] * (int16_t)src->u16[k]);
+        }
+        dst->u32[i] = sum;
+    }
+    return EXEC_OK;
+}
+
+SSE_DEFINE(psadbw)
+{
+    for (unsigned half = 0; half < 2; half++) {
+        unsigned sum = 0;
+        for (unsigned i = 8 * half; i < 8 * half + 8; i++) {
+            sum += (unsigned)abs(dst->u8[i] - src->u8[i]);
+        }
+        dst->u64[half] = sum;
+    }
+    return EXEC_OK;
+}
+
+/* --- average, minimum, maximum, compare ------------------------------------------------------- */
+
+EACH(pavgb, u8, uint8_t, (a + b + 1) >> 1)
+EACH(pavgw, u16, uint16_t, (a + b + 1) >> 1)
+EACH(pminub, u8, uint8_t, a < b ? a : b)
+EACH(pmaxub, u8, uint8_t, a > b ? a : b)
+EACH(pminsw, u16, int16_t, a < b ? a : b)
+EACH(pmaxsw, u16, int16_t, a > b ? a : b)
+EACH(pcmpeqb, u8, uint8_t, a == b ? -1 : 0)
+EACH(pcmpeqw, u16, uint16_t, a == b ? -1 : 0)
+EACH(pcmpeqd, u32, uint32_t, a == b ? -1 : 0)
+EACH(pcmpgtb, u8, int8_t, a > b ? -1 : 0)
+EACH(pcmpgtw, u16, int16_t, a > b ? -1 : 0)
+EACH(pcmpgtd, u32, int32_t, a > b ? -1 : 0)
+
+/* --- shifts: a count beyond the element gives zeros, or the sign ------------------------------- */
+
+#define SHIFT_BY(name, element, type, operator, count, too_far)                              \
+    SSE_DEFINE(name)                                                                         \
+    {                                                                                        \
+        const unsigned width = 8 * sizeof dst->element[0];                                   \
+        const uint64_t by = count;                                                           \
+        for (unsigned i = 0; i < sizeof(union xmm) / sizeof dst->element[0]; i++) {          \
+            type a = (type)dst->element[i];                                                  \
+            dst->element[i] = (__typeof__(dst->element[0]))(by < width ? a operator by : (too_far)); \
+        }                                                                                    \
+        return EXEC_OK;                                                                      \
+    }
+#define SHIFT(name, element, type, operator, too_far)                                        \
+    SHIFT_BY(name, element, type, operator, src->u64[0], too_far)                            \
+    SHIFT_BY(name##_i, element, type, operator, imm, too_far)
+
+SHIFT(psllw, u16, uint16_t, <<, 0)
+SHIFT(pslld, u32, uint32_t, <<, 0)
+SHIFT(psllq, u64, uint64_t, <<, 0)
+SHIFT(psrlw, u16, uint16_t, >>, 0)
+SHIFT(psrld, u32, uint32_t, >>, 0)
+SHIFT(psrlq, u64, uint64_t, >>, 0)
+SHIFT(psraw, u16, int16_t, >>, a < 0 ? -1 : 0)
+SHIFT(psrad, u32, int32_t, >>, a < 0 ? -1 : 0)
+
+SSE_DEFINE(pslldq_i)
+{
+    for (unsigned i = 16; i-- > 0;) {
+        dst->u8[i] = i >= imm ? dst->u8[i - imm] : 0;
+    }
+    return EXEC_OK;
+}
+
+SSE_DEFINE(psrldq_i)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        dst->u8[i] = imm < 16 - i ? dst->u8[i + imm] : 0;
+    }
+    return EXEC_OK;
+}
