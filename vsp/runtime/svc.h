@@ -32,6 +32,9 @@ struct svc_class {
     void (*child_created)(unsigned child); /* its memory is mapped and it has not run yet */
     void (*child_deleted)(unsigned child); /* stop using everything of it */
 };
+/* The services of this image, in order of their init, NULL at the end: generated
+ * from the placement table (placements/); empty where a placement puts none here. */
+extern const struct svc_class *const svc_placed[];
 
 /* Zeroed, from the pool; only during init and child_created. Never NULL (exhaustion stops the boot with a message). */
 void *svc_alloc(size_t size, size_t align);
