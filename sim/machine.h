@@ -72,6 +72,8 @@ struct machine {
     struct platform *platform;  /* chipset devices; sim/platform/platform.h */
     struct code_cache *code;    /* decoded blocks, shared by processors; sim/cpu/cache */
     struct crosscheck *crosscheck; /* or NULL; sim/cpu/crosscheck */
+    struct cpu *running;        /* processor that runs right now, or NULL between processors */
+    struct machine_part *parts; /* optional parts, in order of machine_add_part */
     enum machine_stop stop;
     uint32_t stop_code;         /* value written to isa-debug-exit */
     char stop_text[4096];       /* for people; empty when there is nothing to say */
@@ -91,7 +93,19 @@ void machine_request_stop(struct machine *, enum machine_stop, uint32_t code,
                           const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Visits everything: memory, processors, devices, queue. */
+/* What time it is for a device: the running processor's own time during its
+ * part of the round, else 'now'.  [cycle] */
+uint64_t machine_now(const struct machine *);
+
+/* Announces a part that a machine may or may not have (card, lab device, wire
+ * peer): 'visit' becomes part of machine_state, after the fixed parts, in the
+ * order of announcement.  'name' is static storage and unique. */
+void machine_add_part(struct machine *, const char *name,
+                      void (*visit)(void *ctx, struct state *), void *ctx);
+void machine_remove_part(struct machine *, const char *name);
+
+/* Visits everything: memory, processors, devices, queue. A load expects a
+ * machine of the same configuration with the same parts announced. */
 void machine_state(struct machine *, struct state *);
 uint64_t machine_hash(struct machine *);
 
