@@ -14,7 +14,7 @@ static_assert(FLT_EVAL_METHOD == 0, "floating point must not be evaluated in a w
 
 static uint64_t sign_bit(const struct ieee_format *f, bool sign)
 {
-    return (uint64_t)sign << (f == &binary32 ? 31 : 63);
+    return (uint64_t)sign << (f->fraction == binary32.fraction ? 31 : 63);
 }
 
 static uint64_t exponent_ones(const struct ieee_format *f)
