@@ -78,6 +78,7 @@ struct fault {
     bool has_error;
     bool software;      /* INT n, INT3, INTO: rip to push is the next one */
     uint8_t int_type;   /* VMX interruption type of software events (4 sw int, 5 priv sw, 6 sw exc); 3 = hw exception */
+    uint8_t length;     /* of the instruction behind a software event [bytes]: rip + length is pushed */
     uint32_t error;
     uint64_t address;   /* #PF: CR2; #DB: DR6 bits to set [value] */
 };
