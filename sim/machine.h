@@ -63,7 +63,6 @@ struct machine {
     struct cpu *cpu[MACHINE_CPUS_MAX];
     unsigned cpu_count;
     uint64_t now;               /* start of the current round [cycle] */
-    struct cpu *running;        /* processor in cpu_run now, NULL between */
     struct pci *pci;            /* root complex; sim/platform/pci.h */
     struct vtd *vtd;            /* sim/platform/vtd.h */
     const struct vtx_ops *vtx;  /* VT-x/AMD-V implementation, or NULL; sim/vtx/vtx.h */

@@ -84,7 +84,7 @@ struct lab_report { /* page-aligned, within one page */
     uint64_t counters[LAB_REPORT_COUNTERS];
     uint64_t payload_hash; /* over what the workload received, in order; see below */
 };
-_Static_assert(LAB_COUNTER_COUNT <= LAB_REPORT_COUNTERS, "counters fit the report");
+_Static_assert((int)LAB_COUNTER_COUNT <= (int)LAB_REPORT_COUNTERS, "counters fit the report");
 _Static_assert(sizeof(struct lab_report) <= 4096, "a report is within a page");
 
 /* The payload hash, over frames in order: start with LAB_HASH_START; for each
