@@ -146,7 +146,8 @@ struct cpu {
     uint32_t mode;        /* [MODE_*] of the running code */
     uint64_t gpr[16];
     uint64_t rip;         /* exact whenever code outside the hot core runs */
-    uint64_t pad[1];
+    uint64_t addr;        /* carries a linear address inside one instruction; not architectural */
+    uint64_t temp2;       /* a second temp */
     /* --- reachable, not byte-addressable */
     union xmm xmm[16] __attribute__((aligned(16)));
     struct tlb_entry *tlb; /* soft TLB of the current context; mmu/ owns and switches it */
@@ -216,6 +217,8 @@ void cpu_attend(struct cpu *, uint32_t attn);
 
 uint64_t cpu_rflags(const struct cpu *);       /* complete RFLAGS */
 void cpu_set_rflags(struct cpu *, uint64_t);   /* no privilege filtering */
+void cpu_set_status_flags(struct cpu *, uint64_t); /* OF SF ZF AF PF CF; the rest ignored */
+void cpu_set_status_flags(struct cpu *, uint64_t); /* OF SF ZF AF PF CF, at their RFLAGS positions */
 
 /* --- memory for system code (mmu/) ----------------------------------------- */
 
@@ -239,6 +242,12 @@ bool cpu_translate_peek(struct cpu *, uint64_t linear, uint64_t *spa);
  * MMIO or a code page being written (then use the slow access functions). */
 enum exec_result mmu_fill(struct cpu *, uint64_t linear, unsigned size, enum access_kind,
                           uint8_t **host, uint64_t *spa);
+
+/* For mmu/: tells the core that translations it may have remembered (its jump
+ * cache) are gone.  Call it whenever entries of any context of this processor
+ * are dropped or a context's array is given to another address space; a mere
+ * switch of cpu->tlb between contexts needs no call. */
+void cpu_translations_dropped(struct cpu *);
 
 /* Context changes.  Each keeps what silicon would keep (PCID, VPID, globals). */
 void mmu_cr3_written(struct cpu *, bool keep_pcid);

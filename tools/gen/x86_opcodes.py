@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+"""spec/x86/opcodes.tbl -> C.  Usage: x86_opcodes.py TABLE OUTPUT
+
+What is written depends on the output's name:
+  opcodes.h        enum op, op_name()'s table, timing classes
+  sys_functions.h  declarations of every sys: function
+  sse_functions.h  declarations of every sse: and ssef: function
+  sse_forms.def    SSE_FORM(id, fn, faults, size, to, from) per record form
+  opcode_rows.inc  the rows and their index by map and opcode
+The grammar is at the top of the table.
+"""
+import re
+import sys
+
+CONDITIONS = 'O NO B NB Z NZ BE NBE S NS P NP L NL LE NLE'.split()
+CONDITION_FLAGS = ['o', 'o', 'c', 'c', 'z', 'z', 'cz', 'cz', 's', 's', 'p', 'p', 'so', 'so', 'zso', 'zso']
+FLAG_BITS = {'c': 0x1, 'p': 0x4, 'a': 0x10, 'z': 0x40, 's': 0x80, 'o': 0x800}
+MAPS = {'0F': 1, '0F 38': 2, '0F 3A': 3}
+PREFIXES = {'NP': 1, '66': 2, 'F3': 3, 'F2': 4}
+TRAITS = 'o64 i64 w0 w1 d64 f64 lock unaligned priv nohost'.split()
+KINDS = 'EGMRZIJOASCDVWU'
+SIZES = ['b', 'w', 'd', 'q', 'v', 'y', 'z', 'p', 'dq', 's', 'r', '']
+FIXED = ['AL', 'rAX', 'CL', 'DX', 'AX', '1', 'ES', 'CS', 'SS', 'DS', 'FS', 'GS', 'b', 'v']
+
+
+class Row:
+    pass
+
+
+def fail(line, message):
+    sys.exit(f'opcodes.tbl:{line}: {message}')
+
+
+def expand(text):
+    """{a,b} lists run in parallel."""
+    lists = [m.split(',') for m in re.findall(r'\{([^}]*)\}', text)]
+    if not lists:
+        return [text]
+    if len({len(l) for l in lists}) != 1:
+        raise ValueError('lists of different lengths')
+    out = []
+    for n in range(len(lists[0])):
+        it = iter(lists)
+        out.append(re.sub(r'\{[^}]*\}', lambda m: next(it)[n], text))
+    return out
+
+
+def operand(text, line):
+    if text in FIXED:
+        return ('FIXED', 'FIX_' + text)
+    kind, size = text[0], text[1:]
+    if kind not in KINDS or size not in SIZES:
+        fail(line, f'operand {text}')
+    return (kind, 'SIZE_' + (size or 'none'))
+
+
+def flags(letters):
+    return sum(FLAG_BITS[l] for l in letters)
+
+
+def encode(row, text, line):
+    tokens = text.split()
+    row.prefix, row.map, row.digit, row.modrm, row.mod, row.count, row.cc = 0, 0, -1, -1, 0, 1, False
+    row.has_modrm = False
+    if tokens[0] in PREFIXES and len(tokens) > 1 and tokens[1] == '0F':
+        row.prefix = PREFIXES[tokens.pop(0)]
+    elif tokens[0] == 'F3' and tokens[1] == '90':
+        row.prefix = PREFIXES[tokens.pop(0)]
+    if tokens[0] == '0F':
+        tokens.pop(0)
+        row.map = 1
+        if tokens[0] in ('38', '3A') and re.match(r'[0-9A-F]{2}', tokens[1]):
+            row.map = MAPS['0F ' + tokens.pop(0)]
+    m = re.fullmatch(r'([0-9A-F]{2})(?:\.\.([0-9A-F]{2}))?(\+r|\+cc)?', tokens.pop(0))
+    if not m:
+        fail(line, 'opcode byte')
+    row.opcode = int(m[1], 16)
+    if m[2]:
+        row.count = int(m[2], 16) - row.opcode + 1
+    if m[3] == '+r':
+        row.count = 8
+    row.cc = m[3] == '+cc'
+    for t in tokens:
+        if t == '/r':
+            row.has_modrm = True
+        elif re.fullmatch('/[0-7]', t):
+            row.has_modrm, row.digit = True, int(t[1])
+        elif re.fullmatch('=[0-9A-F]{2}', t):
+            row.has_modrm, row.modrm = True, int(t[1:], 16)
+        elif t in ('mem', 'reg'):
+            row.mod = 1 if t == 'mem' else 2
+        else:
+            fail(line, f'encoding token {t}')
+
+
+def parse(path):
+    rows = []
+    for number, raw in enumerate(open(path), 1):
+        raw = raw.strip()
+        if not raw or raw.startswith('#'):
+            continue
+        try:
+            lines = expand(raw)
+        except ValueError as e:
+            fail(number, e)
+        for text in lines:
+            rows += parse_row(text, number)
+    return rows
+
+
+def parse_row(text, number):
+    fields = [f.strip() for f in text.split(' ; ')]
+    if len(fields) != 5:
+        fail(number, 'five columns expected')
+    mnemonic, operands, encoding, execute, traits = fields
+    base = Row()
+    base.line, base.text = number, f'{mnemonic} {operands} = {encoding}'
+    encode(base, encoding, number)
+    base.operands = [] if operands == '-' else [operand(o, number) for o in operands.split(',')]
+    base.builder, _, base.arg = execute.partition(':')
+    base.traits, base.timing = [], None
+    base.read = base.written = base.undefined = ''
+    for t in traits.split():
+        if t.startswith('fr:'): base.read = t[3:]
+        elif t.startswith('fw:'): base.written = t[3:]
+        elif t.startswith('fu:'): base.undefined = t[3:]
+        elif t.startswith('t:'): base.timing = t[2:]
+        elif t in TRAITS: base.traits.append(t)
+        else: fail(number, f'trait {t}')
+    if not base.timing:
+        fail(number, 'no timing class')
+    out = []
+    for n in range(16 if base.cc else 1):
+        row = Row()
+        row.__dict__.update(base.__dict__)
+        row.mnemonic = mnemonic
+        if base.cc:
+            row.mnemonic = mnemonic.replace('cc', CONDITIONS[n])
+            row.text = base.text.replace('cc', CONDITIONS[n], 1)
+            row.opcode, row.arg, row.read = base.opcode + n, str(n), CONDITION_FLAGS[n]
+        out.append(row)
+    return out
+
+
+def unique(items):
+    return list(dict.fromkeys(items))
+
+
+def sse_forms(rows):
+    """(id, fn, faults, size, to, from), one per record form pair."""
+    forms = {}
+    for r in rows:
+        if r.builder not in ('sse', 'ssef'):
+            continue
+        to = r.operands[0][0]
+        source = r.operands[1] if r.operands[1][0] in 'WUE' else r.operands[0]
+        kind = 'E' if source[0] == 'E' else 'W'
+        sizes = {'dq': [16], 'q': [8], 'd': [4], 'w': [2], 'y': [4, 8]}[source[1][5:]]
+        for s in sizes:
+            ident = f'{r.arg}_{s}{"g" if kind == "E" else ""}'
+            forms[ident] = (ident, r.arg, int(r.builder == 'ssef'), s, 'G' if to == 'G' else 'V', kind)
+        r.form = f'FORM_{r.arg}_{sizes[0]}{"g" if kind == "E" else ""}_r'
+    return forms
+
+
+def c_row(r):
+    traits = '|'.join('TRAIT_' + t.upper() for t in r.traits) or '0'
+    ops = ', '.join(f'{{ KIND_{k}, {s} }}' for k, s in r.operands)
+    arg, call = '0', 'NULL'
+    if r.builder == 'sys':
+        call = r.arg
+    elif r.builder in ('sse', 'ssef'):
+        arg = r.form
+    elif r.arg:
+        arg = r.arg if r.arg.isdigit() else f'ARG_{r.builder}_{r.arg}'
+    builder = 'sse' if r.builder == 'ssef' else r.builder
+    return (f'    {{ .op = OP_{r.mnemonic}, .map = {r.map}, .opcode = 0x{r.opcode:02x}, .count = {r.count}, .prefix = {r.prefix}, '
+            f'.digit = {r.digit}, .modrm = {r.modrm}, .mod = {r.mod}, .has_modrm = {str(r.has_modrm).lower()}, '
+            f'.build = build_{builder}, .arg = {arg}, .sys = {call}, .operand = {{ {ops} }}, .traits = {traits}, '
+            f'.timing = TIMING_{r.timing}, .flags_read = 0x{flags(r.read):x}, .flags_written = 0x{flags(r.written):x}, '
+            f'.flags_undefined = 0x{flags(r.undefined):x}, .text = "{r.text}", .exec = "{r.builder}{":" + r.arg if r.arg else ""}", .line = {r.line} }},')
+
+
+def write_rows(rows):
+    sse_forms(rows)
+    out = [f'build_fn build_{b};' for b in unique('sse' if r.builder == 'ssef' else r.builder for r in rows)]
+    out += ['const struct x86_row x86_rows[] = {'] + [c_row(r) for r in rows] + ['};',
+            f'const unsigned x86_row_count = {len(rows)};']
+    lists, index = [], []
+    for m in range(4):
+        for opcode in range(256):
+            hits = [n for n, r in enumerate(rows) if r.map == m and r.opcode <= opcode < r.opcode + r.count]
+            index.append(f'{{ {len(lists)}, {len(hits)} }}')
+            lists += hits
+    out += ['const uint16_t x86_candidates[] = {', ', '.join(map(str, lists)), '};',
+            'const struct x86_candidate_list x86_index[4][256] = {']
+    for m in range(4):
+        out.append('{ ' + ', '.join(index[m * 256:m * 256 + 256]) + ' },')
+    return out + ['};']
+
+
+def write_opcodes(rows):
+    names = unique(r.mnemonic for r in rows)
+    classes = unique(r.timing for r in rows)
+    out = ['#ifndef X86_OPCODES_H', '#define X86_OPCODES_H', 'enum op { OP_NONE,'] + [f'    OP_{n},' for n in names] + ['    OP_COUNT', '};']
+    out += ['enum timing_class {'] + [f'    TIMING_{c},' for c in classes] + ['    TIMING_CLASS_COUNT', '};']
+    out += ['#define X86_OP_NAMES(X) \\'] + [f'    X(OP_{n}, "{n.lower()}") \\' for n in names] + ['']
+    out += ['#define X86_TIMING_CLASSES(X) \\'] + [f'    X({c}) \\' for c in classes] + ['']
+    return out + ['#endif']
+
+
+def main():
+    rows = parse(sys.argv[1])
+    name = sys.argv[2].rsplit('/', 1)[1]
+    if name == 'opcodes.h':
+        out = write_opcodes(rows)
+    elif name == 'opcode_rows.inc':
+        out = write_rows(rows)
+    elif name == 'sse_forms.def':
+        out = ['SSE_FORM(%s, %s, %d, %d, %s, %s)' % f for f in sse_forms(rows).values()]
+    elif name == 'sys_functions.h':
+        out = ['#ifndef X86_SYS_FUNCTIONS_H', '#define X86_SYS_FUNCTIONS_H', '#include "sim/cpu/cpu.h"']
+        out += [f'sys_fn {f};' for f in unique(r.arg for r in rows if r.builder == 'sys')] + ['#endif']
+    elif name == 'sse_functions.h':
+        out = ['#ifndef X86_SSE_FUNCTIONS_H', '#define X86_SSE_FUNCTIONS_H', '#include "sim/cpu/cpu.h"']
+        for fn, faults in unique((f[1], f[2]) for f in sse_forms(rows).values()):
+            out.append(f'{"enum exec_result" if faults else "void"} {fn}(struct cpu *, union xmm *to, const union xmm *from, unsigned imm);')
+        out += ['#endif']
+    else:
+        sys.exit(f'{name}: not something this script writes')
+    with open(sys.argv[2], 'w') as f:
+        f.write('/* Made from spec/x86/opcodes.tbl by tools/gen/x86_opcodes.py. */\n' + '\n'.join(out) + '\n')
+
+
+main()
