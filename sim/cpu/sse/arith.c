@@ -21,7 +21,7 @@ enum exec_result sse_commit_flags(struct cpu *cpu, uint32_t flags)
 
 /* The four forms of an operation on two numbers. */
 #define BINARY(name)                                                                         \
-    SSE_DEFINE(name##ps)                                                                     \
+    SSEF_DEFINE(name##ps)                                                                     \
     {                                                                                        \
         struct ieee_env env = sse_begin(cpu);                                                \
         union xmm r;                                                                         \
@@ -30,7 +30,7 @@ enum exec_result sse_commit_flags(struct cpu *cpu, uint32_t flags)
         }                                                                                    \
         return sse_end_with(cpu, &env, dst, &r);                                             \
     }                                                                                        \
-    SSE_DEFINE(name##pd)                                                                     \
+    SSEF_DEFINE(name##pd)                                                                     \
     {                                                                                        \
         struct ieee_env env = sse_begin(cpu);                                                \
         union xmm r;                                                                         \
@@ -39,14 +39,14 @@ enum exec_result sse_commit_flags(struct cpu *cpu, uint32_t flags)
         }                                                                                    \
         return sse_end_with(cpu, &env, dst, &r);                                             \
     }                                                                                        \
-    SSE_DEFINE(name##ss)                                                                     \
+    SSEF_DEFINE(name##ss)                                                                     \
     {                                                                                        \
         struct ieee_env env = sse_begin(cpu);                                                \
         union xmm r = *dst;                                                                  \
         r.u32[0] = f32_##name(&env, dst->u32[0], src->u32[0]);                               \
         return sse_end_with(cpu, &env, dst, &r);                                             \
     }                                                                                        \
-    SSE_DEFINE(name##sd)                                                                     \
+    SSEF_DEFINE(name##sd)                                                                     \
     {                                                                                        \
         struct ieee_env env = sse_begin(cpu);                                                \
         union xmm r = *dst;                                                                  \
@@ -61,7 +61,7 @@ BINARY(div)
 BINARY(min)
 BINARY(max)
 
-SSE_DEFINE(sqrtps)
+SSEF_DEFINE(sqrtps)
 {
     struct ieee_env env = sse_begin(cpu);
     union xmm r;
@@ -71,7 +71,7 @@ SSE_DEFINE(sqrtps)
     return sse_end_with(cpu, &env, dst, &r);
 }
 
-SSE_DEFINE(sqrtpd)
+SSEF_DEFINE(sqrtpd)
 {
     struct ieee_env env = sse_begin(cpu);
     union xmm r;
@@ -81,7 +81,7 @@ SSE_DEFINE(sqrtpd)
     return sse_end_with(cpu, &env, dst, &r);
 }
 
-SSE_DEFINE(sqrtss)
+SSEF_DEFINE(sqrtss)
 {
     struct ieee_env env = sse_begin(cpu);
     union xmm r = *dst;
@@ -89,7 +89,7 @@ SSE_DEFINE(sqrtss)
     return sse_end_with(cpu, &env, dst, &r);
 }
 
-SSE_DEFINE(sqrtsd)
+SSEF_DEFINE(sqrtsd)
 {
     struct ieee_env env = sse_begin(cpu);
     union xmm r = *dst;
@@ -104,12 +104,10 @@ SSE_DEFINE(sqrtsd)
         for (unsigned i = 0; i < 4; i++) {                                                   \
             dst->u32[i] = f32_##name(src->u32[i]);                                           \
         }                                                                                    \
-        return EXEC_OK;                                                                      \
     }                                                                                        \
     SSE_DEFINE(name##ss)                                                                     \
     {                                                                                        \
         dst->u32[0] = f32_##name(src->u32[0]);                                               \
-        return EXEC_OK;                                                                      \
     }
 
 APPROXIMATION(rcp)

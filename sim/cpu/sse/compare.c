@@ -25,7 +25,7 @@ static uint64_t mask64(struct ieee_env *env, uint64_t a, uint64_t b, unsigned im
     return p->true_for >> f64_compare(env, a, b, p->quiet) & 1 ? UINT64_MAX : 0;
 }
 
-SSE_DEFINE(cmpps)
+SSEF_DEFINE(cmpps)
 {
     struct ieee_env env = sse_begin(cpu);
     union xmm r;
@@ -35,7 +35,7 @@ SSE_DEFINE(cmpps)
     return sse_end_with(cpu, &env, dst, &r);
 }
 
-SSE_DEFINE(cmppd)
+SSEF_DEFINE(cmppd)
 {
     struct ieee_env env = sse_begin(cpu);
     union xmm r;
@@ -45,7 +45,7 @@ SSE_DEFINE(cmppd)
     return sse_end_with(cpu, &env, dst, &r);
 }
 
-SSE_DEFINE(cmpss)
+SSEF_DEFINE(cmpss)
 {
     struct ieee_env env = sse_begin(cpu);
     union xmm r = *dst;
@@ -53,7 +53,7 @@ SSE_DEFINE(cmpss)
     return sse_end_with(cpu, &env, dst, &r);
 }
 
-SSE_DEFINE(cmpsd)
+SSEF_DEFINE(cmpsd)
 {
     struct ieee_env env = sse_begin(cpu);
     union xmm r = *dst;
@@ -63,7 +63,7 @@ SSE_DEFINE(cmpsd)
 
 /* --- into RFLAGS ---------------------------------------------------------------- */
 
-enum { CF = 1 << 0, PF = 1 << 2, AF = 1 << 4, ZF = 1 << 6, SF = 1 << 7, OF = 1 << 11 };
+enum { CF = 1 << 0, PF = 1 << 2, ZF = 1 << 6 };
 
 static enum exec_result end_with_flags(struct cpu *cpu, const struct ieee_env *env,
                                        enum ieee_order order)
@@ -73,14 +73,13 @@ static enum exec_result end_with_flags(struct cpu *cpu, const struct ieee_env *e
     };
     enum exec_result done = sse_end(cpu, env);
     if (done == EXEC_OK) {
-        uint64_t others = cpu_rflags(cpu) & ~(uint64_t)(CF | PF | AF | ZF | SF | OF);
-        cpu_set_rflags(cpu, others | flags[order]);
+        cpu_set_status_flags(cpu, flags[order]);
     }
     return done;
 }
 
 #define COMPARE(name, format, element, quiet)                                                \
-    SSE_DEFINE(name)                                                                         \
+    SSEF_DEFINE(name)                                                                         \
     {                                                                                        \
         struct ieee_env env = sse_begin(cpu);                                                \
         enum ieee_order order = format##_compare(&env, dst->element[0], src->element[0], quiet); \

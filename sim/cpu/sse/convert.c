@@ -2,7 +2,7 @@
 
 /* --- between the formats ---------------------------------------------------------- */
 
-SSE_DEFINE(cvtps2pd)
+SSEF_DEFINE(cvtps2pd)
 {
     struct ieee_env env = sse_begin(cpu);
     uint64_t low = f32_to_f64(&env, src->u32[0]);
@@ -11,7 +11,7 @@ SSE_DEFINE(cvtps2pd)
     return sse_end_with(cpu, &env, dst, &r);
 }
 
-SSE_DEFINE(cvtpd2ps)
+SSEF_DEFINE(cvtpd2ps)
 {
     struct ieee_env env = sse_begin(cpu);
     union xmm r = { .u64 = { 0, 0 } };
@@ -21,7 +21,7 @@ SSE_DEFINE(cvtpd2ps)
     return sse_end_with(cpu, &env, dst, &r);
 }
 
-SSE_DEFINE(cvtss2sd)
+SSEF_DEFINE(cvtss2sd)
 {
     struct ieee_env env = sse_begin(cpu);
     union xmm r = *dst;
@@ -29,7 +29,7 @@ SSE_DEFINE(cvtss2sd)
     return sse_end_with(cpu, &env, dst, &r);
 }
 
-SSE_DEFINE(cvtsd2ss)
+SSEF_DEFINE(cvtsd2ss)
 {
     struct ieee_env env = sse_begin(cpu);
     union xmm r = *dst;
@@ -39,7 +39,7 @@ SSE_DEFINE(cvtsd2ss)
 
 /* --- packed integers ---------------------------------------------------------------- */
 
-SSE_DEFINE(cvtdq2ps)
+SSEF_DEFINE(cvtdq2ps)
 {
     struct ieee_env env = sse_begin(cpu);
     union xmm r;
@@ -49,7 +49,7 @@ SSE_DEFINE(cvtdq2ps)
     return sse_end_with(cpu, &env, dst, &r);
 }
 
-SSE_DEFINE(cvtdq2pd)
+SSEF_DEFINE(cvtdq2pd)
 {
     struct ieee_env env = sse_begin(cpu);
     union xmm r;
@@ -60,7 +60,7 @@ SSE_DEFINE(cvtdq2pd)
 }
 
 #define PS_TO_DQ(name, truncate)                                                             \
-    SSE_DEFINE(name)                                                                         \
+    SSEF_DEFINE(name)                                                                         \
     {                                                                                        \
         struct ieee_env env = sse_begin(cpu);                                                \
         union xmm r;                                                                         \
@@ -71,7 +71,7 @@ SSE_DEFINE(cvtdq2pd)
     }
 
 #define PD_TO_DQ(name, truncate)                                                             \
-    SSE_DEFINE(name)                                                                         \
+    SSEF_DEFINE(name)                                                                         \
     {                                                                                        \
         struct ieee_env env = sse_begin(cpu);                                                \
         union xmm r = { .u64 = { 0, 0 } };                                                   \
@@ -89,7 +89,7 @@ PD_TO_DQ(cvttpd2dq, true)
 /* --- general registers ----------------------------------------------------------------- */
 
 #define FROM_REGISTER(name, format, element, integer)                                        \
-    SSE_DEFINE(name)                                                                         \
+    SSEF_DEFINE(name)                                                                         \
     {                                                                                        \
         struct ieee_env env = sse_begin(cpu);                                                \
         union xmm r = *dst;                                                                  \
@@ -103,7 +103,7 @@ FROM_REGISTER(cvtsq2ss, f32, u32, int64_t)
 FROM_REGISTER(cvtsq2sd, f64, u64, int64_t)
 
 #define TO_REGISTER(name, format, element, bits, truncate)                                   \
-    SSE_DEFINE(name)                                                                         \
+    SSEF_DEFINE(name)                                                                         \
     {                                                                                        \
         struct ieee_env env = sse_begin(cpu);                                                \
         uint64_t value = format##_to_int(&env, src->element[0], bits, truncate);             \

@@ -11,7 +11,6 @@
             type a = (type)dst->element[i], b = (type)src->element[i];                       \
             dst->element[i] = (__typeof__(dst->element[0]))(expression);                     \
         }                                                                                    \
-        return EXEC_OK;                                                                      \
     }
 
 static int saturate(int v, int low, int high)
@@ -54,7 +53,6 @@ SSE_DEFINE(pmaddwd)
         }
         dst->u32[i] = sum;
     }
-    return EXEC_OK;
 }
 
 SSE_DEFINE(psadbw)
@@ -66,7 +64,6 @@ SSE_DEFINE(psadbw)
         }
         dst->u64[half] = sum;
     }
-    return EXEC_OK;
 }
 
 /* --- average, minimum, maximum, compare ------------------------------------------------------- */
@@ -95,11 +92,10 @@ EACH(pcmpgtd, u32, int32_t, a > b ? -1 : 0)
             type a = (type)dst->element[i];                                                  \
             dst->element[i] = (__typeof__(dst->element[0]))(by < width ? a operator by : (too_far)); \
         }                                                                                    \
-        return EXEC_OK;                                                                      \
     }
 #define SHIFT(name, element, type, operator, too_far)                                        \
     SHIFT_BY(name, element, type, operator, src->u64[0], too_far)                            \
-    SHIFT_BY(name##_i, element, type, operator, imm, too_far)
+    SHIFT_BY(name##_imm, element, type, operator, imm, too_far)
 
 SHIFT(psllw, u16, uint16_t, <<, 0)
 SHIFT(pslld, u32, uint32_t, <<, 0)
@@ -110,18 +106,16 @@ SHIFT(psrlq, u64, uint64_t, >>, 0)
 SHIFT(psraw, u16, int16_t, >>, a < 0 ? -1 : 0)
 SHIFT(psrad, u32, int32_t, >>, a < 0 ? -1 : 0)
 
-SSE_DEFINE(pslldq_i)
+SSE_DEFINE(pslldq)
 {
     for (unsigned i = 16; i-- > 0;) {
         dst->u8[i] = i >= imm ? dst->u8[i - imm] : 0;
     }
-    return EXEC_OK;
 }
 
-SSE_DEFINE(psrldq_i)
+SSE_DEFINE(psrldq)
 {
     for (unsigned i = 0; i < 16; i++) {
         dst->u8[i] = imm < 16 - i ? dst->u8[i + imm] : 0;
     }
-    return EXEC_OK;
 }

@@ -3,16 +3,16 @@
  * Decoding, loading, storing and alignment checks are the hot core's.  Here
  * is only the function from operands to result:
  *
- *   enum exec_result sse_addps(cpu, dst, src, imm)
+ *   enum exec_result sse_addps(cpu, dst, src, imm)      may raise #XM (rows "ssef:")
+ *   void             sse_paddb(cpu, dst, src, imm)      never faults  (rows "sse:")
  *
  * 'dst' is the destination and first source, 'src' the second source: an xmm
  * register, or a copy of the memory operand (only the bytes of the operand's
  * size are read).  Where the destination is a general register (MOVMSKPS,
- * CVTSS2SI, PEXTRW) 'dst' is a temporary whose u64[0] is the register's new
+ * CVTSS2SI, PEXTRW) 'dst' is a scratch whose u64[0] is the register's new
  * value, zero-extended from the operation's size; where the source is one
  * (CVTSI2SD, PINSRW), src->u64[0] holds it.  UCOMIS/COMIS leave dst alone and
- * set RFLAGS through cpu_set_rflags().  'imm' is the immediate byte, 0 without
- * one.
+ * set the status flags.  'imm' is the immediate byte, 0 without one.
  *
  * Complications.  First, numbers: floating point is computed by ieee.c from
  * integers, so that NaNs, denormals, rounding and MXCSR flags are the
@@ -32,10 +32,11 @@
 
 #include "sim/cpu/cpu.h"
 
-typedef enum exec_result sse_fn(struct cpu *, union xmm *dst, const union xmm *src, unsigned imm);
+typedef void sse_fn(struct cpu *, union xmm *dst, const union xmm *src, unsigned imm);
+typedef enum exec_result ssef_fn(struct cpu *, union xmm *dst, const union xmm *src, unsigned imm);
 
 /* The functions that take a form of every element type. */
-#define SSE_FN4(name) sse_fn sse_##name##ps, sse_##name##pd, sse_##name##ss, sse_##name##sd
+#define SSE_FN4(name) ssef_fn sse_##name##ps, sse_##name##pd, sse_##name##ss, sse_##name##sd
 
 /* Arithmetic (arith.c). */
 SSE_FN4(add);
@@ -49,22 +50,22 @@ sse_fn sse_rcpps, sse_rcpss, sse_rsqrtps, sse_rsqrtss;
 
 /* Compares (compare.c). */
 SSE_FN4(cmp);
-sse_fn sse_ucomiss, sse_ucomisd, sse_comiss, sse_comisd;
+ssef_fn sse_ucomiss, sse_ucomisd, sse_comiss, sse_comisd;
 
 /* Conversions (convert.c).  The names are the manual's; si is 32, sq 64 bits. */
-sse_fn sse_cvtps2pd, sse_cvtpd2ps, sse_cvtss2sd, sse_cvtsd2ss;
-sse_fn sse_cvtdq2ps, sse_cvtdq2pd, sse_cvtps2dq, sse_cvttps2dq, sse_cvtpd2dq, sse_cvttpd2dq;
-sse_fn sse_cvtsi2ss, sse_cvtsi2sd, sse_cvtsq2ss, sse_cvtsq2sd;
-sse_fn sse_cvtss2si, sse_cvtss2sq, sse_cvttss2si, sse_cvttss2sq;
-sse_fn sse_cvtsd2si, sse_cvtsd2sq, sse_cvttsd2si, sse_cvttsd2sq;
+ssef_fn sse_cvtps2pd, sse_cvtpd2ps, sse_cvtss2sd, sse_cvtsd2ss;
+ssef_fn sse_cvtdq2ps, sse_cvtdq2pd, sse_cvtps2dq, sse_cvttps2dq, sse_cvtpd2dq, sse_cvttpd2dq;
+ssef_fn sse_cvtsi2ss, sse_cvtsi2sd, sse_cvtsq2ss, sse_cvtsq2sd;
+ssef_fn sse_cvtss2si, sse_cvtss2sq, sse_cvttss2si, sse_cvttss2sq;
+ssef_fn sse_cvtsd2si, sse_cvtsd2sq, sse_cvttsd2si, sse_cvttsd2sq;
 
-/* Logic, shuffles, unpacks, masks (shuffle.c).  The ps and pd forms of logic
- * are the same function as the integer one. */
+/* Logic, shuffles, unpacks, masks (shuffle.c).  Forms that do the same to bits share a
+ * function: ANDPS is sse_pand, UNPCKLPD sse_punpcklqdq, PUNPCKLDQ sse_unpcklps. */
 sse_fn sse_pand, sse_pandn, sse_por, sse_pxor;
 sse_fn sse_shufps, sse_shufpd, sse_pshufd, sse_pshufhw, sse_pshuflw;
-sse_fn sse_unpcklps, sse_unpckhps, sse_unpcklpd, sse_unpckhpd;
-sse_fn sse_punpcklbw, sse_punpcklwd, sse_punpckldq, sse_punpcklqdq;
-sse_fn sse_punpckhbw, sse_punpckhwd, sse_punpckhdq, sse_punpckhqdq;
+sse_fn sse_unpcklps, sse_unpckhps;
+sse_fn sse_punpcklbw, sse_punpcklwd, sse_punpcklqdq;
+sse_fn sse_punpckhbw, sse_punpckhwd, sse_punpckhqdq;
 sse_fn sse_packsswb, sse_packssdw, sse_packuswb;
 sse_fn sse_movmskps, sse_movmskpd, sse_pmovmskb, sse_pextrw, sse_pinsrw;
 
@@ -75,10 +76,10 @@ sse_fn sse_psubsb, sse_psubsw, sse_psubusb, sse_psubusw;
 sse_fn sse_pmullw, sse_pmulhw, sse_pmulhuw, sse_pmuludq, sse_pmaddwd, sse_psadbw;
 sse_fn sse_pavgb, sse_pavgw, sse_pminub, sse_pmaxub, sse_pminsw, sse_pmaxsw;
 sse_fn sse_pcmpeqb, sse_pcmpeqw, sse_pcmpeqd, sse_pcmpgtb, sse_pcmpgtw, sse_pcmpgtd;
-/* Shift counts come from src->u64[0], or from imm in the _i forms. */
+/* Shift counts come from src->u64[0], or from imm in the _imm forms. */
 sse_fn sse_psllw, sse_pslld, sse_psllq, sse_psrlw, sse_psrld, sse_psrlq, sse_psraw, sse_psrad;
-sse_fn sse_psllw_i, sse_pslld_i, sse_psllq_i, sse_psrlw_i, sse_psrld_i, sse_psrlq_i;
-sse_fn sse_psraw_i, sse_psrad_i, sse_pslldq_i, sse_psrldq_i;
+sse_fn sse_psllw_imm, sse_pslld_imm, sse_psllq_imm, sse_psrlw_imm, sse_psrld_imm, sse_psrlq_imm;
+sse_fn sse_psraw_imm, sse_psrad_imm, sse_pslldq, sse_psrldq;
 
 /* MASKMOVDQU (maskmov.c) is a system-shaped row: its operand is [rDI]. */
 sys_fn sys_maskmovdqu;

@@ -5,12 +5,12 @@
 #include "sim/cpu/sse/ieee.h"
 #include "sim/cpu/sse/sse.h"
 
-/* The signature of every function in sse.h; most do not use all of it. */
-#define SSE_DEFINE(name)                                                                     \
-    enum exec_result sse_##name(struct cpu *cpu __attribute__((unused)),                     \
-                                union xmm *dst __attribute__((unused)),                      \
-                                const union xmm *src __attribute__((unused)),                \
-                                unsigned imm __attribute__((unused)))
+/* Definitions with the signatures of sse.h; most functions do not use all of it. */
+#define SSE_PARAMETERS                                                                       \
+    struct cpu *cpu __attribute__((unused)), union xmm *dst __attribute__((unused)),         \
+        const union xmm *src __attribute__((unused)), unsigned imm __attribute__((unused))
+#define SSE_DEFINE(name) void sse_##name(SSE_PARAMETERS)
+#define SSEF_DEFINE(name) enum exec_result sse_##name(SSE_PARAMETERS)
 
 static inline struct ieee_env sse_begin(const struct cpu *cpu)
 {
