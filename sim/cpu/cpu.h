@@ -117,12 +117,13 @@ struct sys_insn {
     uint8_t modrm;        /* raw byte; (modrm >> 6) == 3 means a register operand */
     uint8_t reg, rm;      /* extended by REX.R / REX.B [0-15] */
     uint8_t rex;          /* 0 when absent */
+    uint8_t opcode;       /* last opcode byte (tells E4 IN AL,Ib from EC IN AL,DX; 07 POP ES from 17) */
     uint8_t segment;      /* of the memory operand [ES..GS] */
     uint8_t base, index;  /* [0-15], or 0xff = none (for VMX instruction information) */
     uint8_t scale;        /* 0-3 */
     bool rep, repne, lock;
     int32_t disp;         /* [bytes] */
-    uint64_t imm;         /* immediate, sign-extended */
+    uint64_t imm;         /* immediate, sign-extended; far pointer (Ap): selector << 32 | offset */
     uint64_t ea;          /* effective address, without segment base, truncated to address size */
     uint64_t next_rip;    /* of the following instruction */
 };
