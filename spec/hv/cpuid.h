@@ -1,0 +1,61 @@
+/* CPUID leaves of the hypervisor (TLFS "Feature and Interface Discovery"). */
+#ifndef SPEC_HV_CPUID_H
+#define SPEC_HV_CPUID_H
+
+enum {
+    HV_CPUID_VENDOR = 0x40000000,          /* EAX highest leaf; EBX, ECX, EDX "Microsoft Hv" */
+    HV_CPUID_INTERFACE = 0x40000001,       /* EAX "Hv#1" */
+    HV_CPUID_VERSION = 0x40000002,         /* EAX build, EBX major << 16 | minor */
+    HV_CPUID_FEATURES = 0x40000003,        /* EAX, EBX privileges; EDX features */
+    HV_CPUID_RECOMMENDATIONS = 0x40000004,
+    HV_CPUID_LIMITS = 0x40000005,          /* EAX virtual, EBX logical processors */
+    HV_CPUID_HARDWARE = 0x40000006,
+    HV_CPUID_CPU_MANAGEMENT = 0x40000007,
+    HV_CPUID_MAX = 0x4000000A,
+};
+
+#define HV_CPUID_PRESENT (1u << 31) /* leaf 1 ECX: a hypervisor is present */
+#define HV_VENDOR_EBX 0x7263694Du   /* "Micr" */
+#define HV_VENDOR_ECX 0x666F736Fu   /* "osof" */
+#define HV_VENDOR_EDX 0x76482074u   /* "t Hv" */
+#define HV_INTERFACE_EAX 0x31237648u /* "Hv#1" */
+
+/* HV_PARTITION_PRIVILEGES: EAX is 31:0, EBX 63:32 of leaf 0x40000003. */
+#define HV_PRIVILEGE_ALWAYS 0ull
+#define HV_PRIVILEGE_ACCESS_VP_RUNTIME_MSR (1ull << 0)
+#define HV_PRIVILEGE_ACCESS_PARTITION_REFERENCE_COUNTER (1ull << 1)
+#define HV_PRIVILEGE_ACCESS_SYNIC_REGS (1ull << 2)
+#define HV_PRIVILEGE_ACCESS_SYNTHETIC_TIMER_REGS (1ull << 3)
+#define HV_PRIVILEGE_ACCESS_INTR_CTRL_REGS (1ull << 4)
+#define HV_PRIVILEGE_ACCESS_HYPERCALL_MSRS (1ull << 5)
+#define HV_PRIVILEGE_ACCESS_VP_INDEX (1ull << 6)
+#define HV_PRIVILEGE_ACCESS_RESET_MSR (1ull << 7)
+#define HV_PRIVILEGE_ACCESS_PARTITION_REFERENCE_TSC (1ull << 9)
+#define HV_PRIVILEGE_ACCESS_GUEST_IDLE_MSR (1ull << 10)
+#define HV_PRIVILEGE_ACCESS_FREQUENCY_MSRS (1ull << 11)
+#define HV_PRIVILEGE_ACCESS_TSC_INVARIANT_CONTROLS (1ull << 15)
+#define HV_PRIVILEGE_CREATE_PARTITIONS (1ull << 32)
+#define HV_PRIVILEGE_ACCESS_PARTITION_ID (1ull << 33)
+#define HV_PRIVILEGE_ACCESS_MEMORY_POOL (1ull << 34)
+#define HV_PRIVILEGE_POST_MESSAGES (1ull << 36)
+#define HV_PRIVILEGE_SIGNAL_EVENTS (1ull << 37)
+#define HV_PRIVILEGE_CREATE_PORT (1ull << 38)
+#define HV_PRIVILEGE_CONNECT_PORT (1ull << 39)
+#define HV_PRIVILEGE_CPU_MANAGEMENT (1ull << 44)
+#define HV_PRIVILEGE_ACCESS_VP_REGISTERS (1ull << 49)
+#define HV_PRIVILEGE_START_VIRTUAL_PROCESSOR (1ull << 53)
+
+/* EDX of leaf 0x40000003. */
+#define HV_FEATURE_FREQUENCY_MSRS (1u << 8)
+#define HV_FEATURE_CRASH_MSRS (1u << 10)
+#define HV_FEATURE_STIMER_DIRECT (1u << 19)
+
+/* EAX of leaf 0x40000004. */
+#define HV_HINT_REMOTE_FLUSH (1u << 2)
+#define HV_HINT_APIC_MSRS (1u << 3)
+#define HV_HINT_RELAXED_TIMING (1u << 5)
+#define HV_HINT_NO_AUTO_EOI (1u << 9)
+#define HV_HINT_CLUSTER_IPI (1u << 10)
+#define HV_HINT_EX_PROCESSOR_MASKS (1u << 11)
+
+#endif
