@@ -219,7 +219,6 @@ void cpu_attend(struct cpu *, uint32_t attn);
 uint64_t cpu_rflags(const struct cpu *);       /* complete RFLAGS */
 void cpu_set_rflags(struct cpu *, uint64_t);   /* no privilege filtering */
 void cpu_set_status_flags(struct cpu *, uint64_t); /* OF SF ZF AF PF CF; the rest ignored */
-void cpu_set_status_flags(struct cpu *, uint64_t); /* OF SF ZF AF PF CF, at their RFLAGS positions */
 
 /* --- memory for system code (mmu/) ----------------------------------------- */
 
