@@ -1,0 +1,187 @@
+/* What happens between instructions: INIT, SIPI, debug traps, NMIs, interrupts, in the order of
+ * SDM Vol 3A "Priority Among Concurrent Events". */
+#include "sim/base/trace.h"
+#include "sim/cpu/apic/apic.h"
+#include "sim/cpu/event/event.h"
+#include "sim/cpu/system/system.h"
+#include "sim/machine.h"
+#include "sim/time/timing.h"
+#include "sim/vtx/vtx.h"
+#include "spec/x86/system.h"
+
+enum { TOKEN_TF = 1, TOKEN_STI = 2, TOKEN_MOVSS = 4 };
+
+/* --- single instructions -------------------------------------------------------- */
+
+bool cpu_event_must_step(const struct cpu *cpu)
+{
+    return cpu->shadow_sti || cpu->shadow_movss || cpu->rflags_rest & RFLAGS_TF;
+}
+
+unsigned cpu_event_step_begin(struct cpu *cpu)
+{
+    return (cpu->rflags_rest & RFLAGS_TF ? TOKEN_TF : 0) | (cpu->shadow_sti ? TOKEN_STI : 0) |
+           (cpu->shadow_movss ? TOKEN_MOVSS : 0);
+}
+
+void cpu_event_step_end(struct cpu *cpu, unsigned token, enum exec_result result)
+{
+    if (result != EXEC_OK && result != EXEC_JUMP && result != EXEC_REPEAT) {
+        return; /* not completed: a fault or exit dealt with the shadows */
+    }
+    if (token & TOKEN_STI) {
+        cpu->shadow_sti = false;
+    }
+    if (token & TOKEN_MOVSS) {
+        cpu->shadow_movss = false;
+    }
+    if (!cpu->shadow_sti && !cpu->shadow_movss) {
+        cpu->attention &= ~(uint32_t)ATTN_SHADOW;
+        cpu_event_recheck(cpu);
+    }
+    if (token & TOKEN_TF) {
+        cpu->pending_db |= DR6_BS;
+        cpu_attend(cpu, ATTN_DB);
+    }
+}
+
+void cpu_event_recheck(struct cpu *cpu)
+{
+    uint8_t vector;
+
+    if (apic_pending(cpu, &vector)) {
+        cpu_attend(cpu, ATTN_INTR);
+    }
+}
+
+/* --- what may be waiting ---------------------------------------------------------- */
+
+static void wake(struct cpu *cpu)
+{
+    if (cpu->activity == HALTED) {
+        cpu->activity = ACTIVE;
+        TRACE(cpu->machine, cpu->now, TRACE_WAKE, cpu->index, 0, 0, 0);
+        if (cpu->machine->timing) {
+            time_charge(cpu, CHARGE_WAKE, 1);
+        }
+    }
+}
+
+/* INIT is held back in VMX root operation (SDM Vol 3C "Restrictions on VMX Operation"). */
+static enum exec_result look_init(struct cpu *cpu)
+{
+    if (cpu->vtx_on && !cpu->nonroot) {
+        return EXEC_OK;
+    }
+    cpu->attention &= ~(uint32_t)ATTN_INIT;
+    if (cpu->nonroot) {
+        if (cpu->activity == WAIT_SIPI) {
+            return EXEC_OK;
+        }
+        struct vtx_event event = { .cause = VTX_INIT };
+        return cpu->machine->vtx->intercept(cpu, &event);
+    }
+    cpu_reset(cpu, true);
+    return EXEC_JUMP;
+}
+
+static enum exec_result look_sipi(struct cpu *cpu)
+{
+    cpu->attention &= ~(uint32_t)ATTN_SIPI;
+    if (cpu->activity != WAIT_SIPI) {
+        return EXEC_OK; /* "SIPIs are ignored outside the wait-for-SIPI state" */
+    }
+    if (cpu->nonroot) {
+        struct vtx_event event = { .cause = VTX_SIPI, .number = cpu->sipi_vector };
+        return cpu->machine->vtx->intercept(cpu, &event);
+    }
+    cpu_system_startup(cpu, cpu->sipi_vector);
+    return EXEC_JUMP;
+}
+
+static enum exec_result look_debug(struct cpu *cpu)
+{
+    if (!cpu->pending_db) {
+        cpu->attention &= ~(uint32_t)ATTN_DB;
+        return EXEC_OK;
+    }
+    if (cpu->shadow_movss) {
+        return EXEC_OK; /* held until after the next instruction */
+    }
+    cpu->attention &= ~(uint32_t)ATTN_DB;
+    cpu_raise(cpu, X_DB);
+    cpu->fault.address = cpu->pending_db & (DR6_BS | DR6_BT | 0xf);
+    cpu->pending_db = 0;
+    wake(cpu);
+    return cpu_deliver(cpu);
+}
+
+static enum exec_result take_nmi(struct cpu *cpu)
+{
+    struct fault event = { .vector = X_NMI, .int_type = INT_NMI };
+
+    cpu->attention &= ~(uint32_t)ATTN_NMI;
+    wake(cpu);
+    cpu->nmi_blocked = true;
+    cpu->shadow_sti = false;
+    return cpu_deliver_event(cpu, &event, true);
+}
+
+static enum exec_result take_interrupt(struct cpu *cpu)
+{
+    struct fault event = { .vector = apic_acknowledge(cpu), .int_type = INT_EXTERNAL };
+
+    wake(cpu);
+    return cpu_deliver_event(cpu, &event, true);
+}
+
+static enum exec_result look_external(struct cpu *cpu)
+{
+    uint8_t vector;
+    bool interrupt = apic_pending(cpu, &vector);
+    bool nmi = cpu->attention & ATTN_NMI;
+
+    if (cpu->nonroot) {
+        cpu->attention &= ~(uint32_t)ATTN_VTX;
+        enum exec_result result = cpu->machine->vtx->pending(cpu, interrupt, nmi);
+        if (result != EXEC_OK) {
+            return result;
+        }
+    }
+    if (nmi && !cpu->nmi_blocked && !cpu->shadow_movss) {
+        return take_nmi(cpu);
+    }
+    if (!interrupt || !(cpu->rflags_rest & RFLAGS_IF)) {
+        cpu->attention &= ~(uint32_t)ATTN_INTR; /* until cpu_event_recheck */
+        return EXEC_OK;
+    }
+    if (cpu->shadow_sti || cpu->shadow_movss) {
+        return EXEC_OK;
+    }
+    return take_interrupt(cpu);
+}
+
+enum exec_result cpu_look(struct cpu *cpu)
+{
+    enum exec_result result = EXEC_OK;
+
+    if (cpu->attention & ATTN_INIT) {
+        result = look_init(cpu);
+    }
+    if (result == EXEC_OK && cpu->attention & ATTN_SIPI) {
+        result = look_sipi(cpu);
+    }
+    if (result != EXEC_OK || cpu->activity == WAIT_SIPI) {
+        return result;
+    }
+    if (cpu->activity == SHUTDOWN && !cpu->nonroot) {
+        return EXEC_OK; /* only INIT and RESET leave it here; the machine has stopped */
+    }
+    if (cpu->attention & ATTN_DB) {
+        result = look_debug(cpu);
+    }
+    if (result == EXEC_OK && cpu->attention & (ATTN_INTR | ATTN_NMI | ATTN_VTX)) {
+        result = look_external(cpu);
+    }
+    return result;
+}
