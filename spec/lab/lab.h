@@ -71,13 +71,15 @@ enum lab_counter {
     LAB_INTERRUPTS,             /* device or channel interrupts handled */
     LAB_ECHOED,
     LAB_BENCH_RESULT_0, LAB_BENCH_RESULT_1, LAB_BENCH_RESULT_2, LAB_BENCH_RESULT_3,
+    LAB_PROTOCOL_VIOLATIONS,    /* wrong messages, rings and requests of children (no packets) */
     LAB_COUNTER_COUNT
 };
 #define LAB_COUNTER_NAMES                                                                   \
     { "delivered", "delivered_bytes", "sent", "sent_bytes", "reserved_multicast",           \
       "switch_unknown_destination", "switch_vlan", "switch_filter", "switch_spoof",         \
       "no_receive_buffer", "malformed", "oversize", "channel_closed", "not_for_me",         \
-      "signals_sent", "signals_saved", "interrupts", "echoed", "bench_0", "bench_1", "bench_2", "bench_3" }
+      "signals_sent", "signals_saved", "interrupts", "echoed", "bench_0", "bench_1", "bench_2", "bench_3", \
+      "protocol_violations" }
 
 struct lab_report { /* page-aligned, within one page */
     uint64_t magic;
