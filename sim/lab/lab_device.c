@@ -28,13 +28,6 @@ struct lab_device {
     struct channel channel[LAB_CHANNELS];
 };
 
-/* Time of the processor that accesses the device. */
-static uint64_t
-access_time(const struct lab_device *d)
-{
-    return d->machine->running ? d->machine->running->now : d->machine->now;
-}
-
 static void
 announce_report(struct lab_device *d, struct channel *c, uint32_t high)
 {
@@ -43,7 +36,7 @@ announce_report(struct lab_device *d, struct channel *c, uint32_t high)
     if (cpu && linear % 4096 == 0 && cpu_translate_peek(cpu, linear, &spa) && mem_ram(d->machine->mem, spa))
         c->report_spa = spa;
     else
-        TRACE(d->machine, access_time(d), TRACE_GUEST_ERROR, c - d->channel, linear, 0, 0);
+        TRACE(d->machine, machine_now(d->machine), TRACE_GUEST_ERROR, c - d->channel, linear, 0, 0);
 }
 
 static void
@@ -56,7 +49,8 @@ child_ready(struct lab_device *d, struct channel *c)
     if (d->started || ready < d->config.children)
         return;
     d->started = true;
-    d->start = access_time(d) + machine_ns_to_cycles(LAB_START_LEAD_NS);
+    uint64_t multiple = d->config.start_multiple;
+    d->start = (machine_now(d->machine) + machine_ns_to_cycles(LAB_START_LEAD_NS) + multiple - 1) / multiple * multiple;
     if (d->config.start)
         d->config.start(d->config.ctx, d->start);
 }
@@ -67,7 +61,7 @@ take_event(struct lab_device *d, unsigned channel, uint32_t value)
     struct channel *c = &d->channel[channel];
     uint32_t detail = value >> 8;
 
-    TRACE(d->machine, access_time(d), TRACE_LAB, channel, value & 0xff, detail, 0);
+    TRACE(d->machine, machine_now(d->machine), TRACE_LAB, channel, value & 0xff, detail, 0);
     switch (value & 0xff) {
     case LAB_EVENT_READY:
         child_ready(d, c);
@@ -81,11 +75,11 @@ take_event(struct lab_device *d, unsigned channel, uint32_t value)
         break;
     case LAB_EVENT_BENCH_BEGIN:
         if (detail < BENCH_MAX)
-            c->bench[detail].begin = access_time(d);
+            c->bench[detail].begin = machine_now(d->machine);
         break;
     case LAB_EVENT_BENCH_END:
         if (detail < BENCH_MAX)
-            c->bench[detail].end = access_time(d);
+            c->bench[detail].end = machine_now(d->machine);
         break;
     default:
         break; /* LAB_EVENT_MARK and unknown codes are in the trace */
@@ -95,7 +89,7 @@ take_event(struct lab_device *d, unsigned channel, uint32_t value)
 static uint32_t
 start_delay(const struct lab_device *d)
 {
-    uint64_t now = access_time(d);
+    uint64_t now = machine_now(d->machine);
     if (!d->started)
         return LAB_START_UNKNOWN;
     if (now >= d->start)

@@ -1,0 +1,309 @@
+#define _GNU_SOURCE
+#include "sim/cli/recording.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sim/cli/cli.h"
+#include "sim/lab/run_log.h"
+#include "traces/outfile.h"
+
+struct session {
+    struct recording *r;
+    struct testbed *testbed;
+    struct run_log *log;            /* NEW, RESUME */
+    struct run_log_reader *expected;/* CHECK */
+    struct run_log_record record;
+    FILE *console;
+    unsigned slices_per_hash;
+    double began, last_shown;       /* host time [s] */
+};
+
+/* Host time is for people only: progress and host_seconds. */
+static double
+host_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static char *
+path_in(const struct recording *r, const char *name)
+{
+    char *path;
+    if (asprintf(&path, "%s/%s", r->folder, name) < 0)
+        abort();
+    return path;
+}
+
+/* --- the progress line ---------------------------------------------------------- */
+
+static void
+show_progress(struct session *s, bool last)
+{
+    double now = host_seconds(), spent = now - s->began;
+    if (s->r->quiet || !isatty(STDERR_FILENO) || (!last && now - s->last_shown < 0.2))
+        return;
+    s->last_shown = now;
+    double done = testbed_progress(s->testbed);
+    if (last)
+        fprintf(stderr, "\r\033[K");
+    else if (testbed_phase(s->testbed) == TESTBED_BOOTING)
+        fprintf(stderr, "\r\033[K[%u/%u] %s: booting, %.1f s", s->r->index + 1, s->r->count, s->r->run->name, spent);
+    else
+        fprintf(stderr, "\r\033[K[%u/%u] %s: %3.0f %%, %.1f s, about %.0f s left", s->r->index + 1, s->r->count,
+                s->r->run->name, 100 * done, spent, done > 0.02 ? spent / done * (1 - done) : 0.0);
+}
+
+/* --- the log ---------------------------------------------------------------------- */
+
+/* Compares one expected record with what is now; false sets the message. */
+static bool
+compare(struct session *s, enum run_log_kind kind, uint64_t hash)
+{
+    struct recording *r = s->r;
+    uint64_t expected, now = testbed_machine(s->testbed)->now;
+    char why[512];
+    enum run_log_next next = run_log_read(s->expected, &s->record, why, sizeof why);
+    if (next == RUN_LOG_DAMAGED) {
+        snprintf(r->message, sizeof r->message, "%s", why);
+        return false;
+    }
+    memcpy(&expected, s->record.payload, sizeof expected);
+    if (next == RUN_LOG_RECORD && s->record.kind == kind && s->record.cycle == now && expected == hash)
+        return true;
+    if (next == RUN_LOG_FINISHED)
+        snprintf(r->message, sizeof r->message, "the log ends at %.6f ms, the run goes on", (double)machine_cycles_to_ns(now) / 1e6);
+    else
+        snprintf(r->message, sizeof r->message, "state hash %llu differs at %.6f ms: %016llx recorded, %016llx now",
+                 (unsigned long long)r->hashes, (double)machine_cycles_to_ns(now) / 1e6, (unsigned long long)expected,
+                 (unsigned long long)hash);
+    return false;
+}
+
+static bool
+note_hash(struct session *s, enum run_log_kind kind)
+{
+    struct recording *r = s->r;
+    r->state_hash = testbed_hash(s->testbed);
+    r->hashes++;
+    if (s->expected)
+        return compare(s, kind, r->state_hash);
+    if (kind == RUN_LOG_END)
+        run_log_end(s->log, testbed_machine(s->testbed)->now, r->state_hash);
+    else
+        run_log_hash(s->log, testbed_machine(s->testbed)->now, r->state_hash);
+    return true;
+}
+
+static bool
+open_log(struct session *s)
+{
+    struct recording *r = s->r;
+    char *path = path_in(r, "log");
+    uint64_t identity = testbed_identity(s->testbed), now = testbed_machine(s->testbed)->now;
+    bool good;
+    if (r->mode == RECORDING_CHECK) {
+        s->expected = run_log_open(path, r->message, sizeof r->message);
+        good = s->expected != NULL;
+        if (good && run_log_identity(s->expected) != identity) {
+            snprintf(r->message, sizeof r->message, "%s was recorded with other images, settings or capture", path);
+            good = false;
+        }
+    } else {
+        s->log = r->mode == RECORDING_RESUME ? run_log_resume(path, identity, now, r->message, sizeof r->message)
+                                             : run_log_create(path, identity, r->message, sizeof r->message);
+        good = s->log != NULL;
+    }
+    free(path);
+    return good;
+}
+
+/* --- snapshots --------------------------------------------------------------------- */
+
+static bool
+save_snapshot(struct session *s)
+{
+    struct recording *r = s->r;
+    char *path = path_in(r, "snapshot.zst");
+    struct outfile file;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    bool good = testbed_save(s->testbed, &bytes, &size) && outfile_open(&file, path);
+    if (good) {
+        outfile_write(&file, bytes, size);
+        good = outfile_commit(&file, r->message, sizeof r->message);
+    } else
+        snprintf(r->message, sizeof r->message, "cannot save %s", path);
+    free(bytes);
+    free(path);
+    return good;
+}
+
+static uint8_t *
+read_whole(const char *path, size_t *size)
+{
+    FILE *in = fopen(path, "rb");
+    uint8_t *bytes = NULL;
+    if (in && !fseek(in, 0, SEEK_END) && (*size = (size_t)ftell(in)) && (bytes = malloc(*size))) {
+        rewind(in);
+        if (fread(bytes, 1, *size, in) != *size) {
+            free(bytes);
+            bytes = NULL;
+        }
+    }
+    if (in)
+        fclose(in);
+    return bytes;
+}
+
+static bool
+load_snapshot(struct session *s)
+{
+    struct recording *r = s->r;
+    char *path = path_in(r, "snapshot.zst");
+    size_t size = 0;
+    uint8_t *bytes = read_whole(path, &size);
+    bool good = bytes && testbed_load(s->testbed, bytes, size, r->message, sizeof r->message);
+    if (!bytes)
+        snprintf(r->message, sizeof r->message, "cannot read %s: %s", path, strerror(errno));
+    free(bytes);
+    free(path);
+    return good;
+}
+
+/* --- the run ------------------------------------------------------------------------ */
+
+static bool
+open_session(struct session *s)
+{
+    struct recording *r = s->r;
+    const struct experiment *e = &r->plan->experiment;
+    struct testbed_config config = plan_testbed(r->plan, r->run);
+    char *trace = path_in(r, "trace"), *console = path_in(r, "console.txt");
+    bool writing = r->mode != RECORDING_CHECK;
+
+    if (writing && mkdir(r->folder, 0777) && errno != EEXIST) {
+        snprintf(r->message, sizeof r->message, "cannot create %s: %s", r->folder, strerror(errno));
+        free(trace);
+        free(console);
+        return false;
+    }
+    s->console = writing ? fopen(console, r->mode == RECORDING_RESUME ? "ab" : "wb") : NULL;
+    config.console = s->console;
+    config.trace_folder = writing && e->trace ? trace : NULL;
+    config.pcapng_folder = writing && e->pcapng ? r->folder : NULL;
+    config.listener = r->listener;
+    config.listener_ctx = r->listener_ctx;
+    s->testbed = testbed_new(&config, r->message, sizeof r->message);
+    s->slices_per_hash = (unsigned)(e->hash_every_ms * 1000000 / TESTBED_SLICE_NS);
+    free(trace);
+    free(console);
+    return s->testbed && (r->mode != RECORDING_RESUME || load_snapshot(s)) && open_log(s);
+}
+
+/* Slices up to the next multiple of the hash period, a few at a time so that people can interrupt. */
+static bool
+advance_to_hash(struct session *s, unsigned *since_hash)
+{
+    enum { SLICES_AT_ONCE = 10 };
+    struct recording *r = s->r;
+    while (*since_hash < s->slices_per_hash && testbed_phase(s->testbed) < TESTBED_FINISHED) {
+        unsigned left = s->slices_per_hash - *since_hash, step = left < SLICES_AT_ONCE ? left : SLICES_AT_ONCE;
+        testbed_advance(s->testbed, step);
+        *since_hash += step;
+        show_progress(s, false);
+        if (cli_interrupted() || (r->between && !r->between(r->between_ctx, s->testbed)))
+            return false;
+    }
+    return true;
+}
+
+static enum recording_end
+interrupt(struct session *s)
+{
+    if (s->r->mode == RECORDING_CHECK)
+        return RECORDING_INTERRUPTED;
+    return save_snapshot(s) ? RECORDING_INTERRUPTED : RECORDING_UNUSABLE;
+}
+
+static enum recording_end
+drive(struct session *s)
+{
+    struct recording *r = s->r;
+    unsigned since_hash = 0;
+    while (testbed_phase(s->testbed) < TESTBED_FINISHED) {
+        if (!advance_to_hash(s, &since_hash))
+            return interrupt(s);
+        if (since_hash >= s->slices_per_hash && testbed_phase(s->testbed) < TESTBED_FINISHED && !note_hash(s, RUN_LOG_HASH))
+            return RECORDING_DIFFERS;
+        since_hash = since_hash >= s->slices_per_hash ? 0 : since_hash;
+    }
+    if (!note_hash(s, RUN_LOG_END))
+        return RECORDING_DIFFERS;
+    if (testbed_phase(s->testbed) == TESTBED_FINISHED)
+        return RECORDING_FINISHED;
+    snprintf(r->message, sizeof r->message, "%s", testbed_failure(s->testbed));
+    return RECORDING_FAILED;
+}
+
+static void
+keep_results(struct session *s)
+{
+    struct recording *r = s->r;
+    testbed_result(s->testbed, &r->result);
+    for (unsigned b = 0; b < r->result.bucket_count; b++) {
+        snprintf(r->bucket_names[b], sizeof r->bucket_names[b], "%s", r->result.bucket[b]);
+        r->result.bucket[b] = r->bucket_names[b];
+    }
+}
+
+static enum recording_end
+close_session(struct session *s, enum recording_end end)
+{
+    struct recording *r = s->r;
+    char why[512];
+    if (s->log && !run_log_close(s->log, why, sizeof why) && end == RECORDING_FINISHED) {
+        snprintf(r->message, sizeof r->message, "%s", why);
+        end = RECORDING_UNUSABLE;
+    }
+    run_log_reader_free(s->expected);
+    if (s->testbed && !testbed_free(s->testbed, why, sizeof why)) {
+        snprintf(r->message, sizeof r->message, "%s", why);
+        end = RECORDING_UNUSABLE;
+    }
+    if (s->console)
+        fclose(s->console);
+    return end;
+}
+
+enum recording_end
+recording_run(struct recording *r)
+{
+    struct session *s = calloc(1, sizeof *s);
+    enum recording_end end = RECORDING_UNUSABLE;
+    if (!s)
+        abort();
+    s->r = r;
+    s->began = host_seconds();
+    r->hashes = 0;
+    if (open_session(s)) {
+        end = drive(s);
+        keep_results(s);
+        show_progress(s, true);
+    }
+    r->host_seconds = host_seconds() - s->began;
+    end = close_session(s, end);
+    if (end == RECORDING_FINISHED && r->mode == RECORDING_RESUME) {
+        char *snapshot = path_in(r, "snapshot.zst");
+        unlink(snapshot);
+        free(snapshot);
+    }
+    free(s);
+    return end;
+}
