@@ -1,0 +1,118 @@
+/* FXSAVE, FXRSTOR, MXCSR, and the XSAVE family that is not offered. */
+#include <string.h>
+
+#include "sim/cpu/system/sys.h"
+
+enum { FX_SIZE = 512, FX_MXCSR = 24, FX_X87 = 32, FX_XMM = 160, MXCSR_MASK = 0xffff };
+
+/* FXSAVE and MXCSR accesses alike: #UD with CR0.EM, #NM with CR0.TS. */
+static enum exec_result check_available(struct cpu *cpu, bool needs_osfxsr)
+{
+    if (cpu->cr0 & CR0_EM || (needs_osfxsr && !(cpu->cr4 & CR4_OSFXSR))) {
+        return cpu_raise(cpu, X_UD);
+    }
+    return cpu->cr0 & CR0_TS ? cpu_raise(cpu, X_NM) : EXEC_OK;
+}
+
+static enum exec_result fx_address(struct cpu *cpu, const struct sys_insn *insn, enum access_kind kind,
+                                   uint64_t *linear)
+{
+    TRY(check_available(cpu, false));
+    TRY(cpu_linear(cpu, insn->segment, insn->ea, FX_SIZE, kind, linear));
+    return *linear & 15 ? sys_gp(cpu) : EXEC_OK;
+}
+
+static unsigned xmm_count(const struct cpu *cpu)
+{
+    return sys_is_long64(cpu) ? 16 : 8;
+}
+
+enum exec_result sys_fxsave(struct cpu *cpu, const struct sys_insn *insn)
+{
+    uint8_t image[FX_SIZE] = { 0 };
+    uint32_t mask = MXCSR_MASK;
+    uint64_t linear;
+
+    TRY(fx_address(cpu, insn, ACCESS_WRITE, &linear));
+    /* Reserved and software areas keep what memory holds. */
+    TRY(cpu_read(cpu, linear, image, FX_SIZE));
+    memset(image, 0, FX_X87);
+    memcpy(image, &cpu->fcw, 2);
+    memcpy(image + 2, &cpu->fsw, 2);
+    image[4] = cpu->ftw_abridged;
+    memcpy(image + FX_MXCSR, &cpu->mxcsr, 4);
+    memcpy(image + FX_MXCSR + 4, &mask, 4);
+    for (unsigned i = 0; i < 8; i++) {
+        memcpy(image + FX_X87 + i * 16, cpu->x87[i], 10);
+    }
+    memcpy(image + FX_XMM, cpu->xmm, xmm_count(cpu) * 16);
+    return cpu_write(cpu, linear, image, FX_SIZE);
+}
+
+enum exec_result sys_fxrstor(struct cpu *cpu, const struct sys_insn *insn)
+{
+    uint8_t image[FX_SIZE];
+    uint32_t mxcsr;
+    uint64_t linear;
+
+    TRY(fx_address(cpu, insn, ACCESS_READ, &linear));
+    TRY(cpu_read(cpu, linear, image, FX_SIZE));
+    memcpy(&mxcsr, image + FX_MXCSR, 4);
+    if (mxcsr & ~(uint32_t)MXCSR_MASK) {
+        return sys_gp(cpu);
+    }
+    cpu->mxcsr = mxcsr;
+    memcpy(&cpu->fcw, image, 2);
+    memcpy(&cpu->fsw, image + 2, 2);
+    cpu->ftw_abridged = image[4];
+    memset(cpu->x87, 0, sizeof(cpu->x87));
+    for (unsigned i = 0; i < 8; i++) {
+        memcpy(cpu->x87[i], image + FX_X87 + i * 16, 10);
+    }
+    memcpy(cpu->xmm, image + FX_XMM, xmm_count(cpu) * 16);
+    return EXEC_OK;
+}
+
+enum exec_result sys_ldmxcsr(struct cpu *cpu, const struct sys_insn *insn)
+{
+    uint32_t value;
+
+    TRY(check_available(cpu, true));
+    TRY(sys_memory_read(cpu, insn, 0, &value, 4));
+    if (value & ~(uint32_t)MXCSR_MASK) {
+        return sys_gp(cpu);
+    }
+    cpu->mxcsr = value;
+    return EXEC_OK;
+}
+
+enum exec_result sys_stmxcsr(struct cpu *cpu, const struct sys_insn *insn)
+{
+    TRY(check_available(cpu, true));
+    return sys_memory_write(cpu, insn, 0, &cpu->mxcsr, 4);
+}
+
+/* CPUID does not offer XSAVE, CR4.OSXSAVE cannot be set: #UD, as on silicon without it. */
+enum exec_result sys_xsave(struct cpu *cpu, const struct sys_insn *insn)
+{
+    (void)insn;
+    return cpu_raise(cpu, X_UD);
+}
+
+enum exec_result sys_xrstor(struct cpu *cpu, const struct sys_insn *insn)
+{
+    (void)insn;
+    return cpu_raise(cpu, X_UD);
+}
+
+enum exec_result sys_xgetbv(struct cpu *cpu, const struct sys_insn *insn)
+{
+    (void)insn;
+    return cpu_raise(cpu, X_UD);
+}
+
+enum exec_result sys_xsetbv(struct cpu *cpu, const struct sys_insn *insn)
+{
+    (void)insn;
+    return cpu_raise(cpu, X_UD);
+}

@@ -1,0 +1,112 @@
+/* IRET: SDM Vol 2 "IRET/IRETD/IRETQ - Interrupt Return". */
+#include "sim/cpu/event/event.h"
+#include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/system/transfer.h"
+
+/* Flags that the image may change; RF is taken from 32- and 64-bit images. */
+static uint64_t iret_mask(const struct cpu *cpu, unsigned cpl, unsigned size)
+{
+    unsigned iopl = cpu->rflags_rest >> RFLAGS_IOPL_SHIFT & 3;
+    uint64_t mask = RFLAGS_STATUS | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT;
+
+    mask |= size > 2 ? RFLAGS_RF | RFLAGS_AC | RFLAGS_ID : 0;
+    mask |= cpl == 0 ? RFLAGS_IOPL : 0;
+    mask |= cpl <= iopl ? RFLAGS_IF : 0;
+    return mask;
+}
+
+/* Privilege is that of the code that executes IRET; called before it changes. */
+static uint64_t merged_flags(const struct cpu *cpu, uint64_t image, unsigned size)
+{
+    uint64_t mask = iret_mask(cpu, cpu->cr0 & CR0_PE ? cpu_cpl(cpu) : 0, size);
+
+    return (cpu_rflags(cpu) & ~(mask | RFLAGS_RF)) | (image & mask) | RFLAGS_FIXED;
+}
+
+/* NMIs are unblocked by any IRET that does not fault; a fault of IRET itself unblocks them too on
+ * silicon of this family only after completion, so this is last. */
+static enum exec_result finish(struct cpu *cpu, uint64_t rflags)
+{
+    uint64_t old = cpu->rflags_rest;
+
+    cpu_set_rflags(cpu, rflags);
+    if ((old ^ rflags) & RFLAGS_AC) {
+        mmu_mode_changed(cpu);
+    }
+    cpu->nmi_blocked = false;
+    if (cpu->nonroot) {
+        cpu_attend(cpu, ATTN_VTX);
+    }
+    cpu_event_recheck(cpu);
+    return EXEC_JUMP;
+}
+
+static enum exec_result iret_real(struct cpu *cpu, const struct sys_insn *insn)
+{
+    int width = insn->operand_size;
+    uint64_t rip = 0, selector = 0, image = 0;
+
+    TRY(sys_stack_read(cpu, 0, &rip, (unsigned)width));
+    TRY(sys_stack_read(cpu, width, &selector, (unsigned)width));
+    TRY(sys_stack_read(cpu, 2 * width, &image, (unsigned)width));
+    if (rip > cpu->seg[CS].limit) {
+        return sys_gp(cpu);
+    }
+    uint64_t rflags = merged_flags(cpu, image, (unsigned)width);
+    sys_stack_move(cpu, 3 * width);
+    cpu->seg[CS] = seg_real(&cpu->seg[CS], (uint16_t)selector);
+    cpu->rip = rip;
+    cpu_update_mode(cpu);
+    return finish(cpu, rflags);
+}
+
+static enum exec_result iret_protected(struct cpu *cpu, const struct sys_insn *insn)
+{
+    int width = insn->operand_size;
+    uint64_t frame[5] = { 0 }; /* RIP, CS, RFLAGS, RSP, SS */
+    struct transfer to;
+    struct segment ss;
+
+    for (int i = 0; i < 3; i++) {
+        TRY(sys_stack_read(cpu, i * width, &frame[i], (unsigned)width));
+    }
+    if (!(cpu->efer & EFER_LMA) && frame[2] & RFLAGS_VM && width == 4 && cpu_cpl(cpu) == 0) {
+        return sys_unimplemented(cpu, "virtual-8086 mode (IRET with VM set)");
+    }
+    TRY(transfer_check_return_code(cpu, (uint16_t)frame[1], frame[0], &to));
+    /* 64-bit mode always pops the stack pointer; elsewhere only a return to an outer ring does. */
+    bool loads_stack = sys_is_long64(cpu) || to.cpl != cpu_cpl(cpu);
+    if (loads_stack) {
+        TRY(sys_stack_read(cpu, 3 * width, &frame[3], (unsigned)width));
+        TRY(sys_stack_read(cpu, 4 * width, &frame[4], (unsigned)width));
+        TRY(transfer_check_return_stack(cpu, (uint16_t)frame[4], &to, &ss));
+    }
+    uint64_t rflags = merged_flags(cpu, frame[2], (unsigned)width);
+    bool outward = to.cpl != cpu_cpl(cpu);
+    if (!loads_stack) {
+        sys_stack_move(cpu, 3 * width);
+    }
+    seg_commit_code(cpu, &to.cs, to.cpl, to.rip);
+    if (loads_stack) {
+        bool wide = transfer_is_64bit(cpu, &to.cs) || ss.rights & SEG_DB;
+        cpu->seg[SS] = ss;
+        cpu->gpr[RSP] = wide ? frame[3] : (cpu->gpr[RSP] & ~0xffffull) | (frame[3] & 0xffff);
+    }
+    if (outward) {
+        transfer_drop_data_segments(cpu, to.cpl);
+    }
+    cpu_update_mode(cpu);
+    return finish(cpu, rflags);
+}
+
+enum exec_result sys_iret(struct cpu *cpu, const struct sys_insn *insn)
+{
+    sys_charge(cpu, CHARGE_IRET);
+    if (!(cpu->cr0 & CR0_PE)) {
+        return iret_real(cpu, insn);
+    }
+    if (cpu->rflags_rest & RFLAGS_NT) {
+        return cpu->efer & EFER_LMA ? sys_gp(cpu) : sys_unimplemented(cpu, "IRET with NT set (task return)");
+    }
+    return iret_protected(cpu, insn);
+}
