@@ -22,7 +22,11 @@ struct machine;
 struct state;
 struct timing;
 
-enum { BUCKET_GUEST, BUCKET_IDLE, BUCKET_EXIT_ENTRY, BUCKET_OTHER /* root mode code of no known image */, BUCKET_FIXED_COUNT, BUCKET_MAX = 64 };
+enum {
+    BUCKET_GUEST, BUCKET_IDLE, BUCKET_EXIT_ENTRY,
+    BUCKET_OTHER, /* root mode code of no known image */
+    BUCKET_FIXED_COUNT, BUCKET_MAX = 64
+};
 enum { TIME_UNIT_SHIFT = 4 }; /* 1/16 cycle */
 
 /* --- attribution (both modes) ---------------------------------------------- */
@@ -45,7 +49,7 @@ void bucket_round(const uint64_t *sixteenths, uint64_t *cycles, unsigned count, 
 
 /* --- charges (approximate mode; no-ops in functional mode) ------------------- */
 
-enum charge_kind { CHARGE_VM_ENTRY, CHARGE_VM_EXIT, CHARGE_VMREAD, CHARGE_VMWRITE, CHARGE_CPUID, CHARGE_MOV_CR, CHARGE_WRMSR,
+enum charge_kind { CHARGE_VM_ENTRY, CHARGE_VM_EXIT, CHARGE_VM_MSR, CHARGE_VMREAD, CHARGE_VMWRITE, CHARGE_CPUID, CHARGE_MOV_CR, CHARGE_WRMSR,
                    CHARGE_RDMSR, CHARGE_INVLPG, CHARGE_IRET, CHARGE_SYSCALL, CHARGE_FAR, CHARGE_INTERRUPT, CHARGE_LOCKED,
                    CHARGE_MMIO_READ, CHARGE_MMIO_WRITE, CHARGE_PORT_IN, CHARGE_PORT_OUT, CHARGE_WAKE, CHARGE_INVEPT,
                    CHARGE_FENCE, CHARGE_KIND_COUNT };
@@ -53,10 +57,14 @@ enum charge_kind { CHARGE_VM_ENTRY, CHARGE_VM_EXIT, CHARGE_VMREAD, CHARGE_VMWRIT
 void time_charge(struct cpu *, enum charge_kind, unsigned n);
 /* Memory references, seen by the cache model. 'spa' is physical. */
 void time_data(struct cpu *, uint64_t linear, uint64_t spa, unsigned size, bool write);
-void time_code(struct cpu *, uint64_t spa, unsigned size);
+void time_code(struct cpu *, uint64_t linear, uint64_t spa, unsigned size);
 /* A TLB miss: 'refs' are the paging-structure entries read, first level first. */
 void time_walk(struct cpu *, uint64_t linear, const uint64_t *refs, unsigned count, bool second_level);
-void time_branch(struct cpu *, uint64_t rip, uint64_t target, bool conditional, bool taken);
+enum branch_kind { BRANCH_DIRECT, BRANCH_CONDITIONAL, BRANCH_INDIRECT, BRANCH_RETURN };
+void time_branch(struct cpu *, uint64_t rip, uint64_t target, enum branch_kind, bool taken);
+void time_call(struct cpu *, uint64_t return_to); /* any CALL: what the return stack remembers */
+/* A device wrote memory: the lines are in the L3 now and in no private cache. */
+void time_dma_write(struct machine *, uint64_t spa, uint64_t size);
 void time_string(struct cpu *, uint64_t bytes);
 
 /* Latency of the fabric, for devices [cycles]. In functional mode constant rows too (devices need times). */

@@ -201,7 +201,7 @@ def write_rows(rows):
 
 def write_opcodes(rows):
     names = unique(r.mnemonic for r in rows)
-    classes = unique(r.timing for r in rows)
+    classes = ['NONE'] + unique(r.timing for r in rows) # 0: not the first record of an instruction
     out = ['#ifndef X86_OPCODES_H', '#define X86_OPCODES_H', 'enum op { OP_NONE,'] + [f'    OP_{n},' for n in names] + ['    OP_COUNT', '};']
     out += ['enum timing_class {'] + [f'    TIMING_{c},' for c in classes] + ['    TIMING_CLASS_COUNT', '};']
     out += ['#define X86_OP_NAMES(X) \\'] + [f'    X(OP_{n}, "{n.lower()}") \\' for n in names] + ['']
