@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes first-light.pcap: an hour of nobody's network in forty milliseconds.
+"""Makes first-light.pcap: a busy network in four milliseconds.
 
 A child (02:00:5e:10:00:01) talks to a server and a client on the wire: ARP, a
 TCP download, an upload, small requests, UDP, ping, IPv6 multicast, broadcast,
@@ -107,8 +107,8 @@ def main():
     transfer(capture, SERVER, CHILD, (80, 40001), 160)
     neighbourhood(capture)
     for i in range(40):  # questions and answers
-        capture.add(12000, udp(capture, CLIENT, CHILD, (5000 + i, 53), text(30 + i, i)))
-        capture.add(25000, udp(capture, CHILD, CLIENT, (53, 5000 + i), text(90 + 3 * i, i)))
+        capture.add(12000, udp(capture, CLIENT, CHILD, (5000 + i, 9000), text(30 + i, i)))
+        capture.add(25000, udp(capture, CHILD, CLIENT, (9000, 5000 + i), text(90 + 3 * i, i)))
     transfer(capture, CHILD, CLIENT, (40002, 443), 120)
     for i in range(16):  # ping
         echo = struct.pack("!BBHHH", 8, 0, 0, 7, i) + text(56, i)
