@@ -1,0 +1,161 @@
+#include <inttypes.h>
+#include <string.h>
+
+#include "sim/debug/disasm.h"
+#include "tests/oracle/oracle.h"
+
+static bool exec_is(const struct oracle_case *c, const char *prefix)
+{
+    return c->row && !strncmp(c->row->exec, prefix, strlen(prefix));
+}
+
+/* Count of a shift or rotate, as the processor masks it. */
+static unsigned shift_count(const struct oracle_case *c)
+{
+    uint64_t count = 1;
+    for (unsigned i = 0; i < 3; i++) {
+        if (c->row->operand[i].kind == KIND_I) {
+            count = c->imm;
+        } else if (c->row->operand[i].kind == KIND_FIXED && c->row->operand[i].size == FIX_CL) {
+            count = c->in.gpr[RCX];
+        }
+    }
+    bool byte = c->row->operand[0].size == SIZE_b;
+    return (unsigned)count & (c->opsize == 8 && !byte ? 63 : 31);
+}
+
+static unsigned shift_width(const struct oracle_case *c)
+{
+    return c->row->operand[0].size == SIZE_b ? 8 : 8 * c->opsize;
+}
+
+uint64_t oracle_undefined_flags(const struct oracle_case *c)
+{
+    uint64_t undefined = c->row ? c->row->flags_undefined : 0;
+    if (!exec_is(c, "shift")) {
+        return undefined;
+    }
+    unsigned count = shift_count(c);
+    if (count == 0) {
+        return 0; /* nothing changes */
+    }
+    if (count == 1) {
+        undefined &= ~(uint64_t)FLAG_OF;
+    }
+    bool left_or_right = exec_is(c, "shift:shl") || exec_is(c, "shift:shr");
+    if (left_or_right && count >= shift_width(c)) {
+        undefined |= FLAG_CF;
+    }
+    return undefined;
+}
+
+bool oracle_undefined_result(const struct oracle_case *c)
+{
+    return exec_is(c, "shift_double") && shift_count(c) > shift_width(c);
+}
+
+/* --- differences --------------------------------------------------------------------- */
+
+struct differences { FILE *report; const char *name; unsigned count; };
+
+static void differ(struct differences *d, const char *what, uint64_t ours, uint64_t theirs)
+{
+    if (ours == theirs) {
+        return;
+    }
+    if (d->report && d->count < 12) {
+        fprintf(d->report, "    %-10s ours %016" PRIx64 "  %s %016" PRIx64 "\n", what, ours, d->name,
+                theirs);
+    }
+    d->count++;
+}
+
+static const char *const gpr_names[16] = {
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+    "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+};
+
+static void differ_registers(struct differences *d, const struct oracle_case *c,
+                             const struct oracle_outcome *a, const struct oracle_outcome *b)
+{
+    uint64_t flags = FLAG_STATUS | FLAG_DF | FLAG_ID | FLAG_IF;
+    if (a->vector == OUTCOME_OK) {
+        flags &= ~oracle_undefined_flags(c);
+    }
+    for (unsigned i = 0; i < (c->mode32 ? 8 : 16); i++) {
+        char name[8];
+        differ(d, gpr_names[i], a->out.gpr[i], b->out.gpr[i]);
+        snprintf(name, sizeof name, "xmm%u.l", i);
+        differ(d, name, a->out.xmm[i].u64[0], b->out.xmm[i].u64[0]);
+        name[strlen(name) - 1] = 'h';
+        differ(d, name, a->out.xmm[i].u64[1], b->out.xmm[i].u64[1]);
+    }
+    differ(d, "rip", a->out.rip, b->out.rip);
+    differ(d, "rflags", a->out.rflags & flags, b->out.rflags & flags);
+    differ(d, "mxcsr", a->out.mxcsr, b->out.mxcsr);
+}
+
+static void differ_memory(struct differences *d, const struct oracle_outcome *a,
+                          const struct oracle_outcome *b)
+{
+    if (!memcmp(a->data, b->data, sizeof a->data)) {
+        return;
+    }
+    for (unsigned i = 0; i < sizeof a->data; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "[+%04x]", i);
+        differ(d, name, a->data[i], b->data[i]);
+    }
+}
+
+bool oracle_same(const struct oracle_case *c, const struct oracle_outcome *ours,
+                 const struct oracle_outcome *theirs, const char *their_name, FILE *report)
+{
+    struct differences d = { report, their_name, 0 };
+    if (oracle_undefined_result(c) && ours->vector == theirs->vector) {
+        return true;
+    }
+    if (ours->vector != theirs->vector && report) {
+        fprintf(report, "    vector     ours %d  %s %d   (-1: none, -2: stopped)\n", ours->vector,
+                their_name, theirs->vector);
+    }
+    d.count += ours->vector != theirs->vector;
+    if (ours->vector >= 0 && theirs->vector >= 0) {
+        differ(&d, "error", ours->error, theirs->error);
+    }
+    if (ours->vector == X_PF && theirs->vector == X_PF) {
+        differ(&d, "cr2", ours->cr2, theirs->cr2);
+    }
+    differ_registers(&d, c, ours, theirs);
+    differ_memory(&d, ours, theirs);
+    return d.count == 0;
+}
+
+void oracle_print_case(const struct oracle_case *c, FILE *to)
+{
+    char text[256];
+    disasm_once(c->mode32 ? 32 : 64, c->in.rip, c->code, c->length, text, sizeof text);
+    fprintf(to, "%s  (%u-bit; row %s)\n", text, c->mode32 ? 32 : 64, c->row ? c->row->text : "-");
+    for (unsigned i = 0; i < 16; i++) {
+        fprintf(to, "  %-3s %016" PRIx64 "%s", gpr_names[i], c->in.gpr[i], i % 4 == 3 ? "\n" : "");
+    }
+    fprintf(to, "  rip %016" PRIx64 "  rflags %06" PRIx64 "  mxcsr %04x  opsize %u", c->in.rip,
+            c->in.rflags, c->in.mxcsr, c->opsize);
+    if (c->has_target) {
+        fprintf(to, "  operand at %" PRIx64, c->target);
+    }
+    fputc('\n', to);
+    for (unsigned p = 0; p < c->patches; p++) {
+        fprintf(to, "  [%" PRIx64 "]", c->patch[p].address);
+        for (unsigned i = 0; i < c->patch[p].size; i++) {
+            fprintf(to, " %02x", c->patch[p].bytes[i]);
+        }
+        fputc('\n', to);
+    }
+    if (c->row && !strncmp(c->row->exec, "sse", 3)) {
+        for (unsigned i = 0; i < 16; i++) {
+            fprintf(to, "  xmm%-2u %016" PRIx64 "_%016" PRIx64 "%s", i, c->in.xmm[i].u64[1],
+                    c->in.xmm[i].u64[0], i % 2 ? "\n" : "");
+        }
+    }
+}

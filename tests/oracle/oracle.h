@@ -1,0 +1,130 @@
+/* Oracles: one instruction, several processors, one answer.
+ *
+ * A case is an instruction made from a row of spec/x86/opcodes.tbl with a
+ * complete user-mode state.  An executor runs it from that state and returns
+ * the outcome: registers, memory, or the fault.  run_ours.c is our core,
+ * run_host.c the host's own processor, run_unicorn.c Unicorn.  All of them
+ * see the same linear addresses:
+ *
+ *   ORACLE_CODE   64 KiB, executable     the instruction lies anywhere inside
+ *   ORACLE_DATA   two pages read/write, one page read-only, then nothing
+ *
+ * Memory before every case is a fixed image with the case's patches applied.
+ * Everything is derived from a seed, so a failing case can be run again.
+ */
+#ifndef TESTS_ORACLE_ORACLE_H
+#define TESTS_ORACLE_ORACLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "sim/cpu/cpu.h"
+#include "sim/cpu/decode/row.h"
+
+#define ORACLE_CODE 0x10000000ull /* linear */
+#define ORACLE_DATA 0x20000000ull /* linear */
+enum {
+    ORACLE_PAGE = 4096,
+    ORACLE_CODE_SIZE = 0x10000,
+    ORACLE_DATA_RW = 2 * ORACLE_PAGE,     /* writable part [bytes] */
+    ORACLE_DATA_SIZE = 3 * ORACLE_PAGE,   /* with the read-only page [bytes] */
+    ORACLE_GS_OFFSET = 0x400,             /* GS base of 64-bit cases, from ORACLE_DATA */
+    ORACLE_CODE_MAX = 20, /* longer than 15 is a case too: #GP */
+    ORACLE_PATCHES = 3, ORACLE_PATCH_SIZE = 32,
+};
+
+/* Linux's user selectors, so that the host can be asked. */
+enum { SELECTOR_CODE32 = 0x23, SELECTOR_DATA = 0x2b, SELECTOR_CODE64 = 0x33 };
+
+/* RFLAGS bits. */
+enum {
+    FLAG_CF = 1 << 0, FLAG_PF = 1 << 2, FLAG_AF = 1 << 4, FLAG_ZF = 1 << 6, FLAG_SF = 1 << 7,
+    FLAG_TF = 1 << 8, FLAG_IF = 1 << 9, FLAG_DF = 1 << 10, FLAG_OF = 1 << 11, FLAG_RF = 1 << 16,
+    FLAG_AC = 1 << 18, FLAG_ID = 1 << 21,
+    FLAG_STATUS = FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF,
+};
+
+struct oracle_regs {
+    uint64_t gpr[16];
+    uint64_t rip, rflags;
+    union xmm xmm[16];
+    uint32_t mxcsr;
+};
+
+struct oracle_patch { uint64_t address; uint8_t bytes[ORACLE_PATCH_SIZE]; unsigned size; };
+
+struct oracle_case {
+    const struct x86_row *row; /* NULL: hand-made */
+    unsigned row_index;
+    bool mode32;               /* 32-bit protected mode, else 64-bit */
+    uint8_t code[ORACLE_CODE_MAX];
+    unsigned length;           /* of code [bytes] */
+    unsigned opsize;           /* [bytes] */
+    uint64_t imm;              /* the (last) immediate */
+    uint64_t target;           /* linear address of the memory operand, when has_target */
+    bool has_target, has_lock;
+    struct oracle_regs in;     /* rip = where the code lies */
+    struct oracle_patch patch[ORACLE_PATCHES];
+    unsigned patches;
+};
+
+enum { OUTCOME_OK = -1, OUTCOME_STOPPED = -2, OUTCOME_SKIPPED = -3 };
+
+struct oracle_outcome {
+    int vector;                /* of the fault, or OUTCOME_* */
+    uint32_t error;            /* error code, 0 without one */
+    uint64_t cr2;              /* of a #PF */
+    struct oracle_regs out;
+    uint8_t data[ORACLE_DATA_RW];
+};
+
+/* --- values (values.c) ------------------------------------------------------ */
+
+uint64_t oracle_random(uint64_t *seed);
+static inline bool oracle_chance(uint64_t *seed, unsigned percent)
+{
+    return oracle_random(seed) % 100 < percent;
+}
+uint64_t oracle_integer(uint64_t *seed);   /* weighted to edges of every size */
+union xmm oracle_vector(uint64_t *seed);   /* integers, floats, doubles, their edges */
+void oracle_base_image(uint8_t image[ORACLE_DATA_SIZE]);
+void oracle_apply_patches(const struct oracle_case *, uint8_t image[ORACLE_DATA_RW]);
+
+/* --- cases (generate.c) ------------------------------------------------------- */
+
+/* NULL when rows of this kind can be run in user mode, else why not. */
+const char *oracle_row_exempt(const struct x86_row *, bool mode32);
+void oracle_generate(struct oracle_case *, unsigned row_index, bool mode32, uint64_t *seed);
+
+/* --- comparing (compare.c) ------------------------------------------------------ */
+
+/* RFLAGS bits that the manual leaves undefined after this case. */
+uint64_t oracle_undefined_flags(const struct oracle_case *);
+/* True when the manual leaves the whole result undefined. */
+bool oracle_undefined_result(const struct oracle_case *);
+/* True when equal as far as defined; otherwise writes what differs to 'report', if any. */
+bool oracle_same(const struct oracle_case *, const struct oracle_outcome *ours,
+                 const struct oracle_outcome *theirs, const char *their_name, FILE *report);
+void oracle_print_case(const struct oracle_case *, FILE *);
+
+/* --- executors -------------------------------------------------------------------- */
+
+struct oracle_ours;
+struct oracle_ours *oracle_ours_new(void);
+void oracle_ours_free(struct oracle_ours *);
+void oracle_ours_run(struct oracle_ours *, const struct oracle_case *, struct oracle_outcome *);
+
+/* NULL when the host can be asked, else why not. */
+const char *oracle_host_unavailable(void);
+/* Runs all cases in a child process.  Cases and outcomes must lie in shared
+ * memory.  Returns how many were run: fewer than 'count' when one killed it. */
+unsigned oracle_host_run(const struct oracle_case *, struct oracle_outcome *, unsigned count);
+
+struct oracle_unicorn;
+struct oracle_unicorn *oracle_unicorn_new(void);
+void oracle_unicorn_free(struct oracle_unicorn *);
+void oracle_unicorn_run(struct oracle_unicorn *, const struct oracle_case *,
+                        struct oracle_outcome *);
+
+#endif

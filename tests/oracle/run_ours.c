@@ -1,0 +1,230 @@
+/* Our core as an executor: a processor, RAM and page tables, nothing else.
+ *
+ * Physical layout of the little machine [spa]:
+ *   0x1000 PML4   0x2000 PDPT   0x3000 PD   0x4000 PT of code   0x5000 PT of data
+ *   0x6000 IDT    0x7000 GDT    0x8000 TSS  0x9000 kernel stack 0xa000 PT of the kernel's pages
+ *   0x20000 code  0x40000 data
+ *
+ * Cases run at privilege level 3.  A fault goes through the IDT, whose gates
+ * lead to distinct addresses; the outcome is read back from the stack frame,
+ * so delivery is tested with every fault.
+ */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/base/event.h"
+#include "sim/cpu/mmu/mmu.h"
+#include "sim/machine.h"
+#include "sim/mem/mem.h"
+#include "sim/time/timing.h"
+#include "tests/oracle/oracle.h"
+
+enum {
+    SPA_PML4 = 0x1000, SPA_PDPT = 0x2000, SPA_PD = 0x3000, SPA_PT_CODE = 0x4000,
+    SPA_PT_DATA = 0x5000, SPA_IDT = 0x6000, SPA_GDT = 0x7000, SPA_TSS = 0x8000,
+    SPA_STACK = 0x9000, SPA_PT_KERNEL = 0xa000, SPA_CODE = 0x20000, SPA_DATA = 0x40000,
+    RAM_SIZE = 1 << 20, STEPS_MAX = 300,
+};
+#define KERNEL 0x30000000ull                 /* linear: the page at SPA 0 and on, supervisor only */
+#define HANDLERS (KERNEL + 0x80000)          /* vector v is handled at HANDLERS + 16 v; never executed */
+#define KERNEL_RSP (KERNEL + SPA_STACK + 0x1000)
+
+enum { PTE_P = 1, PTE_W = 2, PTE_U = 4, PTE_A = 0x20, PTE_D = 0x40 };
+enum { SELECTOR_KERNEL_CODE = 0x10, SELECTOR_KERNEL_DATA = 0x18, SELECTOR_TSS = 0x40 };
+
+struct oracle_ours {
+    struct machine machine;
+    struct cpu *cpu;
+    uint8_t *ram;
+    uint8_t image[ORACLE_DATA_SIZE];
+};
+
+/* The processor asks for stops; here they only have to be noticed. */
+void machine_request_stop(struct machine *m, enum machine_stop why, uint32_t code, const char *format, ...)
+{
+    va_list args;
+    if (m->stop != STOP_NONE) {
+        return;
+    }
+    m->stop = why;
+    m->stop_code = code;
+    va_start(args, format);
+    vsnprintf(m->stop_text, sizeof m->stop_text, format, args);
+    va_end(args);
+}
+
+static void put64(struct oracle_ours *o, uint64_t spa, uint64_t value)
+{
+    memcpy(o->ram + spa, &value, sizeof value);
+}
+
+static void map_pages(struct oracle_ours *o, uint64_t pt, uint64_t linear, uint64_t spa, unsigned pages,
+                      uint64_t bits)
+{
+    put64(o, SPA_PD + (linear >> 21 & 511) * 8, pt | PTE_P | PTE_W | PTE_U | PTE_A);
+    for (unsigned i = 0; i < pages; i++) {
+        put64(o, pt + ((linear >> 12 & 511) + i) * 8, (spa + i * ORACLE_PAGE) | bits | PTE_P | PTE_A | PTE_D);
+    }
+}
+
+static void build_paging(struct oracle_ours *o)
+{
+    put64(o, SPA_PML4, SPA_PDPT | PTE_P | PTE_W | PTE_U | PTE_A);
+    put64(o, SPA_PDPT, SPA_PD | PTE_P | PTE_W | PTE_U | PTE_A);
+    map_pages(o, SPA_PT_CODE, ORACLE_CODE, SPA_CODE, ORACLE_CODE_SIZE / ORACLE_PAGE, PTE_W | PTE_U);
+    map_pages(o, SPA_PT_DATA, ORACLE_DATA, SPA_DATA, ORACLE_DATA_RW / ORACLE_PAGE, PTE_W | PTE_U);
+    map_pages(o, SPA_PT_DATA, ORACLE_DATA + ORACLE_DATA_RW, SPA_DATA + ORACLE_DATA_RW, 1, PTE_U);
+    map_pages(o, SPA_PT_KERNEL, KERNEL, 0, 0xa0, PTE_W);
+}
+
+static void build_tables(struct oracle_ours *o)
+{
+    for (unsigned v = 0; v < 256; v++) { /* 64-bit interrupt gates */
+        uint64_t at = HANDLERS + 16 * v;
+        put64(o, SPA_IDT + 16 * v, (at & 0xffff) | (uint64_t)SELECTOR_KERNEL_CODE << 16 | 0x8eull << 40 |
+                                       (at >> 16 & 0xffff) << 48);
+        put64(o, SPA_IDT + 16 * v + 8, at >> 32);
+    }
+    put64(o, SPA_GDT + SELECTOR_KERNEL_CODE, 0x00af9b000000ffff);
+    put64(o, SPA_GDT + SELECTOR_KERNEL_DATA, 0x00cf93000000ffff);
+    put64(o, SPA_GDT + (SELECTOR_CODE32 & ~7u), 0x00cffb000000ffff);
+    put64(o, SPA_GDT + (SELECTOR_DATA & ~7u), 0x00cff3000000ffff);
+    put64(o, SPA_GDT + (SELECTOR_CODE64 & ~7u), 0x00affb000000ffff);
+    put64(o, SPA_TSS + 4, KERNEL_RSP); /* RSP0 */
+}
+
+static void build_processor(struct cpu *c)
+{
+    c->cr0 = 0x80050033; /* PG AM WP NE ET MP PE */
+    c->cr4 = 0x6a0;      /* OSXMMEXCPT OSFXSR PGE PAE */
+    c->cr3 = SPA_PML4;
+    c->efer = 0xd01;     /* NXE LMA LME SCE */
+    c->gdtr = (struct dtable){ .base = KERNEL + SPA_GDT, .limit = 0x4f };
+    c->idtr = (struct dtable){ .base = KERNEL + SPA_IDT, .limit = 0xfff };
+    c->seg[TR] = (struct segment){ .base = KERNEL + SPA_TSS, .limit = 0x67, .selector = SELECTOR_TSS,
+                                   .rights = 0xb | SEG_P };
+    c->seg[LDTR] = (struct segment){ .rights = SEG_UNUSABLE };
+    c->fcw = 0x37f;
+    c->activity = ACTIVE;
+    mmu_reset(c);
+}
+
+struct oracle_ours *oracle_ours_new(void)
+{
+    struct oracle_ours *o = calloc(1, sizeof *o);
+    assert(o);
+    o->machine.config = (struct machine_config){ .ram_size = RAM_SIZE, .cpu_count = 1, .quantum = 1000 };
+    o->machine.mem = mem_new(RAM_SIZE);
+    o->machine.events = event_queue_new();
+    o->machine.buckets = buckets_new();
+    o->cpu = o->machine.cpu[0] = cpu_new(&o->machine, 0);
+    assert(o->machine.mem && o->machine.events && o->cpu);
+    o->machine.cpu_count = 1;
+    o->ram = mem_ram_base(o->machine.mem);
+    oracle_base_image(o->image);
+    memcpy(o->ram + SPA_DATA, o->image, ORACLE_DATA_SIZE);
+    build_paging(o);
+    build_tables(o);
+    cpu_reset(o->cpu, false);
+    build_processor(o->cpu);
+    return o;
+}
+
+void oracle_ours_free(struct oracle_ours *o)
+{
+    cpu_free(o->cpu);
+    buckets_free(o->machine.buckets);
+    event_queue_free(o->machine.events);
+    mem_free(o->machine.mem);
+    free(o);
+}
+
+static struct segment user_segment(uint16_t selector, bool mode32)
+{
+    struct segment s = { .limit = 0xffffffff, .selector = selector };
+    s.rights = SEG_S | SEG_P | 3 << SEG_DPL_SHIFT | SEG_G;
+    switch (selector) {
+    case SELECTOR_CODE32: case SELECTOR_CODE64: s.rights |= 0xb | (mode32 ? SEG_DB : SEG_L); break;
+    case SELECTOR_DATA: s.rights |= 0x3 | SEG_DB; break;
+    default: s = (struct segment){ .rights = SEG_UNUSABLE };
+    }
+    return s;
+}
+
+/* As Linux runs a process, with GS pointing into the data. */
+static void enter_case(struct oracle_ours *o, const struct oracle_case *k)
+{
+    struct cpu *c = o->cpu;
+    c->seg[CS] = user_segment(k->mode32 ? SELECTOR_CODE32 : SELECTOR_CODE64, k->mode32);
+    c->seg[SS] = c->seg[DS] = c->seg[ES] = user_segment(SELECTOR_DATA, k->mode32);
+    c->seg[FS] = c->seg[GS] = user_segment(0, k->mode32);
+    c->seg[GS].base = k->mode32 ? 0 : ORACLE_DATA + ORACLE_GS_OFFSET;
+    memcpy(c->gpr, k->in.gpr, sizeof c->gpr);
+    memcpy(c->xmm, k->in.xmm, sizeof c->xmm);
+    c->mxcsr = k->in.mxcsr;
+    c->rip = k->in.rip;
+    cpu_set_rflags(c, k->in.rflags);
+    c->cr2 = 0;
+    c->attention = 0;
+    c->pending_db = 0;
+    c->shadow_sti = c->shadow_movss = false;
+    cpu_update_mode(c);
+    mmu_mode_changed(c);
+
+    memcpy(o->ram + SPA_DATA, o->image, ORACLE_DATA_RW);
+    oracle_apply_patches(k, o->ram + SPA_DATA);
+    bool written = mem_write(o->machine.mem, SPA_CODE + (k->in.rip - ORACLE_CODE), k->code, ORACLE_CODE_MAX);
+    assert(written);
+}
+
+static bool has_error_code(unsigned vector)
+{
+    return vector == X_DF || (vector >= X_TS && vector <= X_PF) || vector == X_AC;
+}
+
+/* Takes the outcome out of the exception's stack frame. */
+static void read_frame(struct oracle_ours *o, struct oracle_outcome *out)
+{
+    struct cpu *c = o->cpu;
+    uint64_t frame[6], at = SPA_STACK + (c->gpr[RSP] - (KERNEL + SPA_STACK));
+    out->vector = (int)((c->rip - HANDLERS) / 16);
+    out->cr2 = c->cr2;
+    if (has_error_code((unsigned)out->vector)) {
+        memcpy(&out->error, o->ram + at, 4);
+        at += 8;
+    }
+    memcpy(frame, o->ram + at, 40);
+    out->out.rip = frame[0];
+    out->out.rflags = frame[2];
+    out->out.gpr[RSP] = frame[3];
+}
+
+void oracle_ours_run(struct oracle_ours *o, const struct oracle_case *k, struct oracle_outcome *out)
+{
+    struct cpu *c = o->cpu;
+    bool string = k->row && !strncmp(k->row->exec, "string", 6);
+    enter_case(o, k);
+    unsigned steps = 0;
+    do {
+        cpu_step(c);
+    } while (string && c->rip == k->in.rip && cpu_cpl(c) == 3 && ++steps < STEPS_MAX);
+
+    out->vector = OUTCOME_OK;
+    out->error = 0;
+    memcpy(out->out.gpr, c->gpr, sizeof c->gpr);
+    memcpy(out->out.xmm, c->xmm, sizeof c->xmm);
+    out->out.mxcsr = c->mxcsr;
+    out->out.rip = c->rip;
+    out->out.rflags = cpu_rflags(c);
+    if (o->machine.stop != STOP_NONE) {
+        fprintf(stderr, "stopped: %s\n", o->machine.stop_text);
+        out->vector = OUTCOME_STOPPED;
+        o->machine.stop = STOP_NONE;
+        o->machine.stop_text[0] = 0;
+    } else if (cpu_cpl(c) == 0) {
+        read_frame(o, out);
+    }
+    memcpy(out->data, o->ram + SPA_DATA, ORACLE_DATA_RW);
+}

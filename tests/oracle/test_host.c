@@ -1,0 +1,112 @@
+/* Every user-mode row of spec/x86/opcodes.tbl against the host's processor. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "tests/oracle/oracle.h"
+
+enum { BATCH = 512, COMPLAINTS_MAX = 25, COMPLAINTS_PER_ROW = 2 };
+
+struct totals { unsigned long cases, faults, different, killed; };
+
+static void *shared(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+/* Runs on the host, going on behind a case that kills the child. */
+static void run_host(const struct oracle_case *cases, struct oracle_outcome *theirs, unsigned count,
+                     struct totals *t)
+{
+    for (unsigned at = 0; at < count;) {
+        at += oracle_host_run(cases + at, theirs + at, count - at);
+        if (at < count) {
+            printf("killed the host's child process:\n");
+            oracle_print_case(&cases[at], stdout);
+            theirs[at].vector = OUTCOME_SKIPPED;
+            t->killed++;
+            at++;
+        }
+    }
+}
+
+static void compare(struct oracle_ours *ours, const struct oracle_case *cases,
+                    const struct oracle_outcome *theirs, unsigned count, unsigned *complaints,
+                    struct totals *t)
+{
+    static struct oracle_outcome mine;
+    for (unsigned i = 0; i < count; i++) {
+        if (theirs[i].vector == OUTCOME_SKIPPED) {
+            continue;
+        }
+        oracle_ours_run(ours, &cases[i], &mine);
+        t->cases++;
+        t->faults += theirs[i].vector >= 0;
+        if (oracle_same(&cases[i], &mine, &theirs[i], "host", NULL)) {
+            continue;
+        }
+        t->different++;
+        if (complaints[cases[i].row_index]++ < COMPLAINTS_PER_ROW && t->different < 200) {
+            oracle_print_case(&cases[i], stdout);
+            oracle_same(&cases[i], &mine, &theirs[i], "host", stdout);
+        }
+    }
+}
+
+static unsigned per_row(void)
+{
+    const char *given = getenv("HVLAB_ORACLE_CASES");
+    return given ? (unsigned)atoi(given) : getenv("HVLAB_LONG") ? 6000 : 400;
+}
+
+int main(int argc, char **argv)
+{
+    const char *only = argc > 1 ? argv[1] : NULL; /* a row's text must contain it */
+    struct oracle_case *cases = shared(BATCH * sizeof *cases);
+    struct oracle_outcome *theirs = shared(BATCH * sizeof *theirs);
+    unsigned *complaints = calloc(x86_row_count, sizeof *complaints);
+    struct oracle_ours *ours = oracle_ours_new();
+    struct totals t = { 0 };
+    uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 0x13198a2e03707344;
+    unsigned n = 0, rows = 0, exempt = 0;
+
+    if (oracle_host_unavailable()) {
+        printf("SKIP: %s\n", oracle_host_unavailable());
+        return 0;
+    }
+    for (unsigned r = 0; r < x86_row_count; r++) {
+        bool run = false;
+        if (only && !strstr(x86_rows[r].text, only)) {
+            continue;
+        }
+        for (unsigned mode32 = 0; mode32 < 2; mode32++) {
+            if (oracle_row_exempt(&x86_rows[r], mode32)) {
+                continue;
+            }
+            run = true;
+            for (unsigned i = 0; i < (mode32 ? per_row() / 2 : per_row()); i++) {
+                oracle_generate(&cases[n++], r, mode32, &seed);
+                if (n == BATCH) {
+                    run_host(cases, theirs, n, &t);
+                    compare(ours, cases, theirs, n, complaints, &t);
+                    n = 0;
+                }
+            }
+        }
+        rows += run;
+        exempt += !run;
+    }
+    run_host(cases, theirs, n, &t);
+    compare(ours, cases, theirs, n, complaints, &t);
+    for (unsigned r = 0; r < x86_row_count; r++) {
+        if (complaints[r]) {
+            printf("%6u differ: %s (line %u)\n", complaints[r], x86_rows[r].text, x86_rows[r].line);
+        }
+    }
+    printf("host oracle: %u rows, %u rows exempt, %lu cases, %lu of them faulted, %lu differ, %lu killed the child\n",
+           rows, exempt, t.cases, t.faults, t.different, t.killed);
+    oracle_ours_free(ours);
+    free(complaints);
+    return t.different != 0 || t.killed != 0;
+}
