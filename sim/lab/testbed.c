@@ -454,7 +454,7 @@ testbed_new(const struct testbed_config *config, char *error, size_t error_size)
     }
     t->config = *config;
     if (build_machine(t, error, error_size) && build_laboratory(t, error, error_size)) {
-        t->images = testbed_images_load(t->machine, config, t->ports, error, error_size);
+        t->images = testbed_images_load(t->machine, config, error, error_size);
         t->offered = count_offered(t);
     }
     if (t->images)

@@ -15,11 +15,10 @@
 struct machine;
 struct testbed_config;
 struct testbed_images;
-struct testbed_ports;
 
 /* NULL with a message on failure. */
-struct testbed_images *testbed_images_load(struct machine *, const struct testbed_config *, struct testbed_ports *,
-                                           char *error, size_t error_size);
+struct testbed_images *testbed_images_load(struct machine *, const struct testbed_config *, char *error,
+                                           size_t error_size);
 void testbed_images_free(struct testbed_images *);
 uint64_t testbed_images_hash(const struct testbed_images *); /* of all bytes loaded */
 
