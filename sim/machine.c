@@ -352,7 +352,7 @@ stop_state(struct machine *m, struct state *s)
     STATE_VISIT(s, stop);
     STATE_VISIT(s, code);
     if (state_is_load(s)) {
-        if (stop > STOP_DEADLOCK) {
+        if (stop > STOP_RESET) {
             state_fail(s, "unknown reason to stop %u", stop);
             stop = STOP_NONE;
         }

@@ -44,6 +44,7 @@ enum machine_stop {
     STOP_UNIMPLEMENTED,/* an instruction form we do not have: stop_text says which */
     STOP_DIVERGED,     /* crosscheck disagreed: stop_text has both states */
     STOP_DEADLOCK,     /* all halted with nothing pending */
+    STOP_RESET,        /* software asked the board for a reset; we do not restart */
 };
 
 struct machine_config {

@@ -34,6 +34,13 @@ enum trace_event {
     TRACE_EVENT_COUNT,
 };
 
+/* Component codes of TRACE_GUEST_ERROR. */
+enum trace_component {
+    COMPONENT_PCI = 1, /* detail 0: bdf; detail 1: address, or configuration offset */
+    COMPONENT_VTD,     /* detail 0: source id; detail 1: fault reason */
+    COMPONENT_CHIPSET, /* detail 0: port or register; detail 1: value */
+};
+
 /* 'now' is the cycle; up to four arguments as the event's row lists them. */
 void trace_write(struct trace *, uint64_t now, enum trace_event, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 

@@ -1,0 +1,18 @@
+/* ACPI tables: what firmware says about the machine.
+ *
+ *   RSDP -> XSDT -> FADT -> DSDT (spec/platform/dsdt.asl), FACS
+ *                   MADT (processors, I/O APIC)   MCFG (ECAM)   DMAR (VT-d)
+ *
+ * Written once, at machine_new, into RAM at ACPI_TABLES_BASE.  Numbers come
+ * from spec/platform/memory_map.h and the machine's configuration; there is no HPET.
+ */
+#ifndef SIM_PLATFORM_ACPI_H
+#define SIM_PLATFORM_ACPI_H
+
+#include <stdint.h>
+
+struct machine;
+
+uint64_t acpi_tables_write(struct machine *); /* address of the RSDP [spa] */
+
+#endif

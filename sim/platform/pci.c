@@ -1,0 +1,521 @@
+/* The root complex: configuration space, BAR decoding, DMA, messages; see pci.h. */
+#include "sim/platform/pci.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/base/state.h"
+#include "sim/base/trace.h"
+#include "sim/machine.h"
+#include "sim/platform/pci_priv.h"
+#include "sim/platform/power.h"
+#include "sim/platform/vtd.h"
+#include "sim/time/timing.h"
+#include "spec/platform/memory_map.h"
+
+enum { DMA_PAGES_MAX = 17 }; /* 64 KiB at any alignment */
+
+/* --- functions --------------------------------------------------------------- */
+
+static unsigned
+function_index(const struct pci *pci, pci_bdf bdf)
+{
+    unsigned low = 0, high = pci->count;
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+        if (pci->function[middle]->bdf < bdf) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+struct pci_function *
+pci_find(struct pci *pci, pci_bdf bdf)
+{
+    unsigned i = function_index(pci, bdf);
+    return i < pci->count && pci->function[i]->bdf == bdf ? pci->function[i] : NULL;
+}
+
+static void
+guest_error(struct pci *pci, const struct pci_function *f, uint64_t detail)
+{
+    TRACE(pci->machine, machine_now(pci->machine), TRACE_GUEST_ERROR, COMPONENT_PCI, f->bdf, detail,
+          0);
+}
+
+static bool
+behind_port(const struct pci_function *f)
+{
+    return f->bdf >> 8 != 0;
+}
+
+/* --- BAR decoding ------------------------------------------------------------ */
+
+static uint64_t
+bar_address(const struct pci_function *f, unsigned i)
+{
+    uint32_t low = pci_get(f, PCI_BAR0 + 4 * i, 4);
+    uint64_t high = low & PCI_BAR_64 ? pci_get(f, PCI_BAR0 + 4 * i + 4, 4) : 0;
+    return (high << 32 | low) & ~(f->bar_size[i] - 1);
+}
+
+static bool
+inside(uint64_t base, uint64_t size, uint64_t window, uint64_t window_end)
+{
+    return base >= window && base < window_end && size <= window_end - base;
+}
+
+/* Does an access to [base, base + size) from the processors arrive at 'f'? */
+static bool
+is_routed(const struct pci *pci, const struct pci_function *f, uint64_t base, uint64_t size)
+{
+    if (!inside(base, size, MMIO32_BASE, MMIO32_BASE + MMIO32_SIZE) &&
+        !inside(base, size, MMIO64_BASE, MMIO64_BASE + MMIO64_SIZE)) {
+        return false;
+    }
+    return !behind_port(f) || pci_port_forwards(&pci->root_port, base, size);
+}
+
+static bool
+bar_wanted(const struct pci *pci, const struct pci_function *f, unsigned i, uint64_t *base)
+{
+    *base = f->is_virtual ? f->bar_base[i] : bar_address(f, i);
+    bool enabled = f->is_virtual || pci_get(f, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY;
+    return f->bar_size[i] && enabled && is_routed(pci, f, *base, f->bar_size[i]);
+}
+
+static void
+bar_unmap(struct pci *pci, struct pci_function *f, unsigned i)
+{
+    if (f->bar_id[i] >= 0) {
+        mem_mmio_unmap(pci->machine->mem, f->bar_id[i]);
+        f->bar_id[i] = -1;
+    }
+}
+
+/* Moves are in two steps for all BARs of a function, so that one may take the
+ * place that another leaves. */
+static void
+bars_update(struct pci *pci, struct pci_function *f)
+{
+    for (unsigned i = 0; i < PCI_BARS; i++) {
+        uint64_t base;
+        bool wanted = bar_wanted(pci, f, i, &base);
+        if (f->bar_id[i] >= 0 && (!wanted || base != f->bar_base[i])) {
+            bar_unmap(pci, f, i);
+        }
+    }
+    for (unsigned i = 0; i < PCI_BARS; i++) {
+        uint64_t base;
+        if (f->bar_id[i] >= 0 || !bar_wanted(pci, f, i, &base)) {
+            continue;
+        }
+        f->bar_base[i] = base;
+        f->bar_id[i] = mem_mmio_map(pci->machine->mem, base, f->bar_size[i], &f->bar[i]);
+        if (f->bar_id[i] < 0) {
+            guest_error(pci, f, base);
+        }
+    }
+}
+
+void
+pci_port_changed(struct pci *pci)
+{
+    for (unsigned i = 0; i < pci->count; i++) {
+        if (behind_port(pci->function[i])) {
+            bars_update(pci, pci->function[i]);
+        }
+    }
+}
+
+/* --- firmware's part --------------------------------------------------------- */
+
+/* Takes 'size' bytes, naturally aligned, from a window. 0: none left. */
+static uint64_t
+window_take(struct pci_window *w, uint64_t size)
+{
+    uint64_t base = (w->next + size - 1) & ~(size - 1);
+    if (base < w->next || base > w->end || size > w->end - base) {
+        return 0;
+    }
+    w->next = base + size;
+    return base;
+}
+
+static uint64_t
+mmio_alloc(struct pci *pci, bool behind, uint64_t size, bool wide)
+{
+    uint64_t base = window_take(&pci->window[behind][wide], size);
+    assert(base && "no address space left for a BAR: too many or too large functions");
+    return base;
+}
+
+uint64_t
+pci_mmio_alloc(struct pci *pci, uint64_t size, bool wide)
+{
+    return mmio_alloc(pci, true, size, wide);
+}
+
+static void
+firmware_assign(struct pci *pci, struct pci_function *f)
+{
+    for (unsigned i = 0; i < PCI_BARS; i++) {
+        unsigned offset = PCI_BAR0 + 4 * i;
+        if (!f->bar_size[i] || bar_address(f, i)) {
+            continue;
+        }
+        uint32_t type = pci_get(f, offset, 4) & 0xF;
+        /* A bridge's 64-bit window is for prefetchable BARs only. */
+        bool wide = type & PCI_BAR_64 && type & PCI_BAR_PREFETCH;
+        uint64_t base = mmio_alloc(pci, behind_port(f), f->bar_size[i], wide);
+        pci_set(f, offset, 4, (uint32_t)base | type);
+        if (type & PCI_BAR_64) {
+            pci_set(f, offset + 4, 4, (uint32_t)(base >> 32));
+        }
+        pci_set(f, PCI_COMMAND, 2, pci_get(f, PCI_COMMAND, 2) | PCI_COMMAND_MEMORY);
+    }
+}
+
+void
+pci_add(struct pci *pci, struct pci_function *f)
+{
+    unsigned at = function_index(pci, f->bdf);
+    assert(at == pci->count || pci->function[at]->bdf != f->bdf);
+    if (pci->count == pci->capacity) {
+        unsigned capacity = pci->capacity ? 2 * pci->capacity : 16;
+        struct pci_function **function = realloc(pci->function, capacity * sizeof *function);
+        if (!function) {
+            fputs("hvlab: out of memory for PCI functions\n", stderr);
+            abort();
+        }
+        pci->function = function;
+        pci->capacity = capacity;
+    }
+    memmove(&pci->function[at + 1], &pci->function[at],
+            (pci->count - at) * sizeof *pci->function);
+    pci->function[at] = f;
+    pci->count++;
+    for (unsigned i = 0; i < PCI_BARS; i++) {
+        f->bar_id[i] = -1;
+    }
+    if (!f->is_virtual) {
+        firmware_assign(pci, f);
+    }
+    bars_update(pci, f);
+}
+
+void
+pci_remove(struct pci *pci, struct pci_function *f)
+{
+    unsigned at = function_index(pci, f->bdf);
+    assert(at < pci->count && pci->function[at] == f);
+    for (unsigned i = 0; i < PCI_BARS; i++) {
+        bar_unmap(pci, f, i);
+    }
+    memmove(&pci->function[at], &pci->function[at + 1],
+            (pci->count - at - 1) * sizeof *pci->function);
+    pci->count--;
+}
+
+/* --- configuration space ----------------------------------------------------- */
+
+uint32_t
+pci_config_read(struct pci *pci, pci_bdf bdf, unsigned offset, unsigned size)
+{
+    const struct pci_function *f = pci_find(pci, bdf);
+    uint32_t value = 0;
+    for (unsigned i = 0; i < size; i++) {
+        uint32_t byte = f && offset + i < PCI_CONFIG_SIZE ? f->config[offset + i] : 0xFF;
+        value |= byte << (8 * i);
+    }
+    return value;
+}
+
+void
+pci_config_write(struct pci *pci, pci_bdf bdf, unsigned offset, unsigned size, uint32_t value)
+{
+    struct pci_function *f = pci_find(pci, bdf);
+    if (!f) {
+        return;
+    }
+    for (unsigned i = 0; i < size && offset + i < PCI_CONFIG_SIZE; i++) {
+        uint8_t mask = f->writable[offset + i];
+        f->config[offset + i] =
+            (f->config[offset + i] & ~mask) | ((uint8_t)(value >> (8 * i)) & mask);
+    }
+    if (offset < PCI_BAR0 + 4 * PCI_BARS && offset + size > PCI_COMMAND) {
+        bars_update(pci, f);
+    }
+    if (f->config_written) {
+        f->config_written(f->ctx, offset, size);
+    }
+}
+
+/* ECAM (PCI Express Base Specification "PCI Express Enhanced Configuration
+ * Access Mechanism"): bus 27:20, device 19:15, function 14:12, register 11:0. */
+static uint64_t
+ecam_read(void *ctx, uint64_t offset, unsigned size)
+{
+    struct pci *pci = ctx;
+    unsigned low = size > 4 ? 4 : size;
+    pci_bdf bdf = (pci_bdf)(offset >> 12);
+    uint64_t value = pci_config_read(pci, bdf, offset & 0xFFF, low);
+    if (size > 4) {
+        value |= (uint64_t)pci_config_read(pci, bdf, (offset & 0xFFF) + 4, size - 4) << 32;
+    }
+    return value;
+}
+
+static void
+ecam_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+{
+    struct pci *pci = ctx;
+    unsigned low = size > 4 ? 4 : size;
+    pci_bdf bdf = (pci_bdf)(offset >> 12);
+    pci_config_write(pci, bdf, offset & 0xFFF, low, (uint32_t)value);
+    if (size > 4) {
+        pci_config_write(pci, bdf, (offset & 0xFFF) + 4, size - 4, (uint32_t)(value >> 32));
+    }
+}
+
+/* Configuration mechanism #1: an address register (dword accesses only; bytes
+ * at CF9H are the chipset's reset control) and a data window of 4 bytes. */
+enum { CONFIG_ENABLE = 1u << 31 };
+
+static uint64_t
+address_read(void *ctx, uint64_t offset, unsigned size)
+{
+    struct pci *pci = ctx;
+    if (size == 1 && offset == PORT_RESET - PORT_PCI_ADDRESS) {
+        return pci->power ? power_reset_read(pci->power) : 0xFF;
+    }
+    return size == 4 ? pci->config_address : UINT64_MAX;
+}
+
+static void
+address_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+{
+    struct pci *pci = ctx;
+    if (size == 4) {
+        pci->config_address = (uint32_t)value & 0x80FFFFFC;
+    } else if (size == 1 && offset == PORT_RESET - PORT_PCI_ADDRESS && pci->power) {
+        power_reset_write(pci->power, (uint8_t)value);
+    }
+}
+
+static uint64_t
+data_read(void *ctx, uint64_t offset, unsigned size)
+{
+    struct pci *pci = ctx;
+    if (!(pci->config_address & CONFIG_ENABLE)) {
+        return UINT64_MAX;
+    }
+    return pci_config_read(pci, (pci_bdf)(pci->config_address >> 8),
+                           (pci->config_address & 0xFC) + (unsigned)offset, size);
+}
+
+static void
+data_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+{
+    struct pci *pci = ctx;
+    if (pci->config_address & CONFIG_ENABLE) {
+        pci_config_write(pci, (pci_bdf)(pci->config_address >> 8),
+                         (pci->config_address & 0xFC) + (unsigned)offset, size, (uint32_t)value);
+    }
+}
+
+/* --- DMA and messages -------------------------------------------------------- */
+
+static bool
+may_master(struct pci *pci, const struct pci_function *f, uint64_t address)
+{
+    bool enabled = pci_get(f, PCI_COMMAND, 2) & PCI_COMMAND_MASTER &&
+                   (!behind_port(f) || pci_get(&pci->root_port, PCI_COMMAND, 2) & PCI_COMMAND_MASTER);
+    if (!enabled) {
+        guest_error(pci, f, address);
+    }
+    return enabled;
+}
+
+struct dma_piece {
+    uint64_t spa;
+    uint32_t size; /* [bytes] */
+};
+
+/* Translates the whole range before anything moves.  0: blocked. */
+static unsigned
+dma_translate(struct pci *pci, const struct pci_function *f, uint64_t address, uint32_t size,
+              bool write, struct dma_piece piece[DMA_PAGES_MAX])
+{
+    assert(size <= (DMA_PAGES_MAX - 1) * MEM_PAGE_SIZE);
+    unsigned count = 0;
+    uint64_t misses = vtd_iotlb_misses(pci->machine->vtd);
+    bool ok = may_master(pci, f, address);
+    for (uint32_t done = 0; ok && done < size;) {
+        uint64_t spa, left;
+        ok = vtd_translate(pci->machine->vtd, f->bdf, address + done, write, &spa, &left);
+        if (ok) {
+            uint32_t in_page = (uint32_t)(MEM_PAGE_SIZE - (spa & (MEM_PAGE_SIZE - 1)));
+            uint32_t n = size - done < in_page ? size - done : in_page;
+            assert(left >= n && count < DMA_PAGES_MAX);
+            piece[count++] = (struct dma_piece){ spa, n };
+            done += n;
+            if (!mem_ram(pci->machine->mem, spa)) { /* no peer-to-peer: aborted by the root */
+                guest_error(pci, f, address);
+                ok = false;
+            }
+        }
+    }
+    misses = vtd_iotlb_misses(pci->machine->vtd) - misses;
+    pci->dma_latency = misses ? misses * time_fabric(pci->machine, FABRIC_IOTLB_MISS, 0) : 0;
+    return ok ? count : 0;
+}
+
+bool
+pci_dma_read(struct pci *pci, const struct pci_function *f, uint64_t address, void *to,
+             uint32_t size)
+{
+    struct dma_piece piece[DMA_PAGES_MAX];
+    unsigned count = dma_translate(pci, f, address, size, false, piece);
+    uint8_t *p = to;
+    for (unsigned i = 0; i < count; i++) {
+        mem_read(pci->machine->mem, piece[i].spa, p, piece[i].size);
+        p += piece[i].size;
+    }
+    return count > 0 || size == 0;
+}
+
+static bool
+is_message(uint64_t address, uint32_t size)
+{
+    return address >= MSI_BASE && address < MSI_BASE + MSI_SIZE && size == 4 && address % 4 == 0;
+}
+
+bool
+pci_dma_write(struct pci *pci, const struct pci_function *f, uint64_t address, const void *from,
+              uint32_t size)
+{
+    if (is_message(address, size)) {
+        uint32_t data;
+        memcpy(&data, from, 4);
+        pci_msi(pci, f, address, data);
+        return true;
+    }
+    struct dma_piece piece[DMA_PAGES_MAX];
+    unsigned count = dma_translate(pci, f, address, size, true, piece);
+    const uint8_t *p = from;
+    for (unsigned i = 0; i < count; i++) {
+        mem_write(pci->machine->mem, piece[i].spa, p, piece[i].size);
+        p += piece[i].size;
+    }
+    return count > 0 || size == 0;
+}
+
+uint64_t
+pci_dma_latency(const struct pci *pci)
+{
+    return pci->dma_latency;
+}
+
+void
+pci_msi(struct pci *pci, const struct pci_function *f, uint64_t address, uint32_t data)
+{
+    if (!may_master(pci, f, address)) {
+        return;
+    }
+    TRACE(pci->machine, machine_now(pci->machine), TRACE_MSI, f->bdf, address, data, 0);
+    if (is_message(address, 4)) {
+        vtd_interrupt(pci->machine->vtd, f->bdf, address, data);
+    } else { /* software aimed it elsewhere: then it is an ordinary write */
+        pci_dma_write(pci, f, address, &data, 4);
+    }
+}
+
+/* --- life and state ---------------------------------------------------------- */
+
+void
+pci_set_power(struct pci *pci, struct power *power)
+{
+    pci->power = power;
+}
+
+struct pci *
+pci_new(struct machine *m)
+{
+    struct pci *pci = calloc(1, sizeof *pci);
+    if (!pci) {
+        return NULL;
+    }
+    pci->machine = m;
+    /* Halves of the two windows: the first behind the root port, the second on bus 0. */
+    const uint64_t middle32 = MMIO32_BASE + MMIO32_SIZE / 2;
+    const uint64_t middle64 = MMIO64_BASE + MMIO64_SIZE / 2;
+    pci->window[true][false] = (struct pci_window){ MMIO32_BASE, middle32 };
+    pci->window[true][true] = (struct pci_window){ MMIO64_BASE, middle64 };
+    pci->window[false][false] = (struct pci_window){ middle32, MMIO32_BASE + MMIO32_SIZE };
+    pci->window[false][true] = (struct pci_window){ middle64, MMIO64_BASE + MMIO64_SIZE };
+    const struct mem_region ecam = { "ecam", ecam_read, ecam_write, pci };
+    const struct mem_region address = { "pci-address", address_read, address_write, pci };
+    const struct mem_region data = { "pci-data", data_read, data_write, pci };
+    mem_mmio_map(m->mem, ECAM_BASE, ECAM_SIZE, &ecam);
+    mem_port_map(m->mem, PORT_PCI_ADDRESS, 4, &address);
+    mem_port_map(m->mem, PORT_PCI_DATA, 4, &data);
+    pci_host_bridge_init(&pci->host_bridge);
+    pci_port_init(pci, &pci->root_port);
+    pci_add(pci, &pci->host_bridge);
+    pci_add(pci, &pci->root_port);
+    return pci;
+}
+
+void
+pci_free(struct pci *pci)
+{
+    if (pci) {
+        free(pci->function);
+        free(pci);
+    }
+}
+
+void
+pci_function_state(struct pci *pci, struct pci_function *f, struct state *s)
+{
+    pci_bdf bdf = f->bdf;
+    STATE_VISIT(s, bdf);
+    if (bdf != f->bdf) {
+        state_fail(s, "saved with a function at %#x, this machine has one at %#x", bdf, f->bdf);
+        return;
+    }
+    state_bytes(s, f->config, sizeof f->config);
+    if (state_is_load(s)) {
+        bars_update(pci, f);
+    }
+}
+
+void
+pci_state(struct pci *pci, struct state *s)
+{
+    STATE_VISIT(s, pci->config_address);
+    uint32_t count = 0;
+    for (unsigned i = 0; i < pci->count; i++) {
+        count += !pci->function[i]->is_virtual;
+    }
+    uint32_t saved = count;
+    STATE_VISIT(s, saved);
+    if (saved != count) {
+        state_fail(s, "saved with %u PCI functions, this machine has %u", saved, count);
+        return;
+    }
+    for (unsigned i = 0; i < pci->count; i++) {
+        if (!pci->function[i]->is_virtual) {
+            pci_function_state(pci, pci->function[i], s);
+        }
+    }
+    if (state_is_load(s)) {
+        pci_port_changed(pci); /* the port's windows may have come before or after */
+    }
+}

@@ -1,0 +1,35 @@
+/* Inside of the root complex, shared by pci.c and pci_port.c. */
+#ifndef SIM_PLATFORM_PCI_PRIV_H
+#define SIM_PLATFORM_PCI_PRIV_H
+
+#include "sim/platform/pci.h"
+
+struct power;
+
+/* Address space that firmware hands out, upward. */
+struct pci_window {
+    uint64_t next, end; /* [spa] */
+};
+
+struct pci {
+    struct machine *machine;
+    struct pci_function **function;   /* sorted by bdf; borrowed */
+    unsigned count, capacity;
+    uint32_t config_address;          /* port CF8H */
+    uint64_t dma_latency;             /* of the last transfer [cycles] */
+    struct power *power;              /* for port CF9H; NULL until the platform says */
+    struct pci_window window[2][2];   /* [behind the root port][64-bit prefetchable] */
+    struct pci_function host_bridge;
+    struct pci_function root_port;
+};
+
+void pci_set_power(struct pci *, struct power *);
+
+void pci_host_bridge_init(struct pci_function *);
+void pci_port_init(struct pci *, struct pci_function *);
+/* Do the port's windows pass a processor's access to [base, base + size) down? */
+bool pci_port_forwards(const struct pci_function *port, uint64_t base, uint64_t size);
+/* The port's windows or command changed: what is behind it decodes anew. */
+void pci_port_changed(struct pci *);
+
+#endif

@@ -1,0 +1,28 @@
+/* Power, reset, exit and the ACPI fixed hardware.
+ *
+ *   PM1a event block 600H   status and enable; no event ever occurs
+ *   PM1a control     604H   SCI_EN is always 1; SLP_EN with S5's type powers off
+ *   PM timer         608H   32 bits at 3.579545 MHz (ACPI "Power Management Timer")
+ *   reset control    CF9H   RST_CPU 0 -> 1 asks for a reset, which stops the machine
+ *   isa-debug-exit   F4H    any write stops the machine with the value written
+ *   POST             80H    accepted and forgotten; software uses it to wait
+ */
+#ifndef SIM_PLATFORM_POWER_H
+#define SIM_PLATFORM_POWER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct machine;
+struct power;
+struct state;
+
+struct power *power_new(struct machine *); /* maps its ports, CF9H excepted */
+void power_free(struct power *);
+void power_state(struct power *, struct state *);
+
+/* Port CF9H lies inside the PCI address register; pci.c hands byte accesses on. */
+uint8_t power_reset_read(const struct power *);
+void power_reset_write(struct power *, uint8_t value);
+
+#endif

@@ -1,0 +1,76 @@
+/* The machine as ACPI describes it beyond the fixed tables.  Addresses are
+ * those of memory_map.h; \_S5 carries ACPI_S5_SLP_TYP.  Processors are in the
+ * MADT, remapping hardware in the DMAR; there are no INTx lines, hence no _PRT.
+ */
+DefinitionBlock ("dsdt.aml", "DSDT", 2, "HVLAB ", "HVLABPC ", 1)
+{
+    Name (\_S5, Package () { 5, 5, 0, 0 })
+
+    Scope (\_SB)
+    {
+        Device (PCI0)
+        {
+            Name (_HID, EisaId ("PNP0A08"))
+            Name (_CID, EisaId ("PNP0A03"))
+            Name (_SEG, 0)
+            Name (_BBN, 0)
+            Name (_UID, 0)
+            Name (_CRS, ResourceTemplate ()
+            {
+                WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode,
+                    0, 0x0000, 0x00FF, 0, 0x0100)
+                IO (Decode16, 0x0CF8, 0x0CF8, 1, 8)
+                DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite,
+                    0, 0xC0000000, 0xDFFFFFFF, 0, 0x20000000)
+                QWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, Cacheable, ReadWrite,
+                    0, 0x800000000, 0xFFFFFFFFF, 0, 0x800000000)
+            })
+
+            /* Grants the operating system every PCI Express feature it asks for. */
+            Method (_OSC, 4)
+            {
+                CreateDWordField (Arg3, 0, STAT)
+                If (LEqual (Arg0, ToUUID ("33DB4D5B-1FF7-401C-9657-7441C03DD766")))
+                {
+                    Return (Arg3)
+                }
+                Or (STAT, 4, STAT)
+                Return (Arg3)
+            }
+        }
+
+        Device (COM1)
+        {
+            Name (_HID, EisaId ("PNP0501"))
+            Name (_UID, 1)
+            Name (_CRS, ResourceTemplate ()
+            {
+                IO (Decode16, 0x03F8, 0x03F8, 0, 8)
+                IRQNoFlags () { 4 }
+            })
+        }
+
+        Device (RTC)
+        {
+            Name (_HID, EisaId ("PNP0B00"))
+            Name (_CRS, ResourceTemplate ()
+            {
+                IO (Decode16, 0x0070, 0x0070, 0, 2)
+            })
+        }
+
+        /* Fixed addresses that nobody may hand out: ECAM, VT-d, ports of the chipset. */
+        Device (BRD)
+        {
+            Name (_HID, EisaId ("PNP0C02"))
+            Name (_UID, 1)
+            Name (_CRS, ResourceTemplate ()
+            {
+                Memory32Fixed (ReadWrite, 0xE0000000, 0x10000000)
+                Memory32Fixed (ReadWrite, 0xFED90000, 0x1000)
+                IO (Decode16, 0x0600, 0x0600, 0, 12)
+                IO (Decode16, 0x04D0, 0x04D0, 0, 2)
+            })
+        }
+    }
+}

@@ -1,0 +1,65 @@
+/* Multiboot 1 and 2: magic numbers, tag types, offsets.
+ *
+ * Multiboot Specification 0.6.96 and Multiboot2 Specification 2.0.
+ */
+#ifndef SPEC_PLATFORM_MULTIBOOT_H
+#define SPEC_PLATFORM_MULTIBOOT_H
+
+/* --- version 2 --- */
+#define MULTIBOOT2_HEADER_MAGIC 0xE85250D6u
+#define MULTIBOOT2_MAGIC 0x36D76289u /* EAX at entry */
+#define MULTIBOOT2_SEARCH 32768      /* header lies within [bytes] */
+#define MULTIBOOT2_ALIGN 8
+
+#define MULTIBOOT2_TAG_OPTIONAL 1    /* flag of a header tag */
+#define MULTIBOOT2_TAG_END 0
+#define MULTIBOOT2_TAG_REQUEST 1
+#define MULTIBOOT2_TAG_ADDRESS 2
+#define MULTIBOOT2_TAG_ENTRY 3
+#define MULTIBOOT2_TAG_CONSOLE 4
+#define MULTIBOOT2_TAG_FRAMEBUFFER 5
+#define MULTIBOOT2_TAG_MODULE_ALIGN 6
+#define MULTIBOOT2_TAG_EFI_SERVICES 7
+#define MULTIBOOT2_TAG_ENTRY_EFI32 8
+#define MULTIBOOT2_TAG_ENTRY_EFI64 9
+#define MULTIBOOT2_TAG_RELOCATABLE 10
+
+#define MULTIBOOT2_INFO_END 0
+#define MULTIBOOT2_INFO_CMDLINE 1
+#define MULTIBOOT2_INFO_LOADER 2
+#define MULTIBOOT2_INFO_MODULE 3
+#define MULTIBOOT2_INFO_MEMORY 4
+#define MULTIBOOT2_INFO_MAP 6
+#define MULTIBOOT2_INFO_ACPI_OLD 14
+#define MULTIBOOT2_INFO_ACPI_NEW 15
+
+/* --- version 1 --- */
+#define MULTIBOOT_HEADER_MAGIC 0x1BADB002u
+#define MULTIBOOT_MAGIC 0x2BADB002u  /* EAX at entry */
+#define MULTIBOOT_SEARCH 8192        /* [bytes] */
+#define MULTIBOOT_ALIGN 4
+
+/* Header flags: the low 16 are demands */
+#define MULTIBOOT_DEMANDS 0xFFFFu
+#define MULTIBOOT_PAGE_ALIGN (1u << 0)
+#define MULTIBOOT_MEMORY_INFO (1u << 1)
+#define MULTIBOOT_ADDRESSES (1u << 16)
+
+/* Information structure: flags and offsets */
+#define MULTIBOOT_HAS_MEMORY (1u << 0)
+#define MULTIBOOT_HAS_CMDLINE (1u << 2)
+#define MULTIBOOT_HAS_MODS (1u << 3)
+#define MULTIBOOT_HAS_MMAP (1u << 6)
+#define MULTIBOOT_HAS_LOADER (1u << 9)
+#define MULTIBOOT_INFO_FLAGS 0
+#define MULTIBOOT_INFO_MEM_LOWER 4
+#define MULTIBOOT_INFO_MEM_UPPER 8
+#define MULTIBOOT_INFO_CMDLINE 16
+#define MULTIBOOT_INFO_MODS_COUNT 20
+#define MULTIBOOT_INFO_MODS 24
+#define MULTIBOOT_INFO_MMAP_LENGTH 44
+#define MULTIBOOT_INFO_MMAP 48
+#define MULTIBOOT_INFO_LOADER 64
+#define MULTIBOOT_INFO_SIZE 116
+
+#endif
