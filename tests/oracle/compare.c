@@ -108,10 +108,27 @@ static void differ_memory(struct differences *d, const struct oracle_outcome *a,
     }
 }
 
+/* FXSAVE's image without what belongs to x87 and to the processor model. */
+static void forgive_fxsave(const struct oracle_case *c, const struct oracle_outcome *ours,
+                           struct oracle_outcome *theirs)
+{
+    for (unsigned i = 0; i < 512; i++) {
+        bool model = (i >= 5 && i < 24) || (i >= 28 && i < 160);
+        uint64_t at = c->target + i - ORACLE_DATA;
+        if (model && at < ORACLE_DATA_RW) {
+            theirs->data[at] = ours->data[at];
+        }
+    }
+}
+
 bool oracle_same(const struct oracle_case *c, const struct oracle_outcome *ours,
-                 const struct oracle_outcome *theirs, const char *their_name, FILE *report)
+                 const struct oracle_outcome *given, const char *their_name, FILE *report)
 {
     struct differences d = { report, their_name, 0 };
+    struct oracle_outcome copy = *given, *theirs = &copy;
+    if (exec_is(c, "sys:sys_fxsave")) {
+        forgive_fxsave(c, ours, theirs);
+    }
     if (oracle_undefined_result(c) && ours->vector == theirs->vector) {
         return true;
     }

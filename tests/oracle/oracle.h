@@ -34,7 +34,7 @@ enum {
     ORACLE_PATCHES = 3, ORACLE_PATCH_SIZE = 32,
 };
 
-/* Linux's user selectors, so that the host can be asked. */
+/* Linux's selectors, so that the host can be asked. */
 enum { SELECTOR_CODE32 = 0x23, SELECTOR_DATA = 0x2b, SELECTOR_CODE64 = 0x33 };
 
 /* RFLAGS bits. */

@@ -56,6 +56,11 @@ static void set_id_flag(bool id)
     __asm__ volatile("pushq %0\n popfq" :: "r"(flags) : "cc");
 }
 
+static void set_data_segments(void)
+{
+    __asm__ volatile("mov %0, %%ds\n mov %0, %%es" :: "r"(SELECTOR_DATA));
+}
+
 static void enter_case(ucontext_t *uc, const struct oracle_case *c)
 {
     greg_t *g = uc->uc_mcontext.gregs;
@@ -77,6 +82,7 @@ static void enter_case(ucontext_t *uc, const struct oracle_case *c)
         *(uint64_t *)((uint8_t *)fp + XSTATE_BV_OFFSET) |= 3; /* x87 and SSE are in use */
     }
     set_id_flag(c->in.rflags & FLAG_ID);
+    set_data_segments();
     child.steps = 0;
 }
 
@@ -155,7 +161,6 @@ static void run_child(void)
     oracle_base_image(child.image);
     memcpy((void *)ORACLE_DATA, child.image, ORACLE_DATA_SIZE);
     mprotect((void *)(ORACLE_DATA + ORACLE_DATA_RW), ORACLE_DATA_SIZE - ORACLE_DATA_RW, PROT_READ);
-    __asm__ volatile("mov %0, %%ds\n mov %0, %%es" :: "r"(SELECTOR_DATA));
     syscall(SYS_arch_prctl, ARCH_SET_GS, ORACLE_DATA + ORACLE_GS_OFFSET);
     sigaltstack(&stack, NULL);
     for (unsigned i = 0; i < sizeof signals / sizeof signals[0]; i++) {

@@ -82,8 +82,8 @@ static void build_paging(struct oracle_ours *o)
 static void build_tables(struct oracle_ours *o)
 {
     for (unsigned v = 0; v < 256; v++) { /* 64-bit interrupt gates */
-        uint64_t at = HANDLERS + 16 * v;
-        put64(o, SPA_IDT + 16 * v, (at & 0xffff) | (uint64_t)SELECTOR_KERNEL_CODE << 16 | 0x8eull << 40 |
+        uint64_t at = HANDLERS + 16 * v, type = v == X_BP || v == X_OF ? 0xee : 0x8e; /* those from user mode */
+        put64(o, SPA_IDT + 16 * v, (at & 0xffff) | (uint64_t)SELECTOR_KERNEL_CODE << 16 | type << 40 |
                                        (at >> 16 & 0xffff) << 48);
         put64(o, SPA_IDT + 16 * v + 8, at >> 32);
     }
