@@ -135,7 +135,9 @@ static void commit_side_effects(struct cpu *cpu, const struct fault *event)
         cpu->cr2 = event->address;
     }
     if (event->vector == X_DB && (event->int_type == INT_HARDWARE || event->int_type == INT_PRIVILEGED)) {
-        cpu->dr6 = (cpu->dr6 & ~0xfull) | event->address | DR6_FIXED;
+        if (event->address) { /* INT1 and injected events leave DR6 alone */
+            cpu->dr6 = (cpu->dr6 & ~0xfull) | event->address | DR6_FIXED;
+        }
         cpu->dr7 &= ~DR7_GD;
     }
 }
