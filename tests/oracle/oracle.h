@@ -55,7 +55,7 @@ struct oracle_regs {
 struct oracle_patch { uint64_t address; uint8_t bytes[ORACLE_PATCH_SIZE]; unsigned size; };
 
 struct oracle_case {
-    const struct x86_row *row; /* NULL: hand-made */
+    const struct x86_row *row; /* NULL: none, #UD expected */
     unsigned row_index;
     bool mode32;               /* 32-bit protected mode, else 64-bit */
     uint8_t code[ORACLE_CODE_MAX];
@@ -97,6 +97,10 @@ void oracle_apply_patches(const struct oracle_case *, uint8_t image[ORACLE_DATA_
 const char *oracle_row_exempt(const struct x86_row *, bool mode32);
 void oracle_generate(struct oracle_case *, unsigned row_index, bool mode32, uint64_t *seed);
 
+/* Changes the case's encoding (mutate.c).  False: the result is not for comparing.
+ * A case without a row is an instruction that we say does not exist. */
+bool oracle_mutate(struct oracle_case *, uint64_t *seed);
+
 /* --- comparing (compare.c) ------------------------------------------------------ */
 
 /* RFLAGS bits that the manual leaves undefined after this case. */
@@ -114,6 +118,11 @@ struct oracle_ours;
 struct oracle_ours *oracle_ours_new(void);
 void oracle_ours_free(struct oracle_ours *);
 void oracle_ours_run(struct oracle_ours *, const struct oracle_case *, struct oracle_outcome *);
+
+/* For tests of the whole core: the machine, and code to run in it (from in.rip on). */
+struct machine *oracle_ours_machine(struct oracle_ours *);
+void oracle_ours_load(struct oracle_ours *, const struct oracle_case *state, const uint8_t *code, unsigned size);
+uint64_t oracle_ours_spa(uint64_t linear); /* of an address in the code or the data */
 
 /* NULL when the host can be asked, else why not. */
 const char *oracle_host_unavailable(void);

@@ -53,6 +53,7 @@ void machine_request_stop(struct machine *m, enum machine_stop why, uint32_t cod
     va_start(args, format);
     vsnprintf(m->stop_text, sizeof m->stop_text, format, args);
     va_end(args);
+    cpu_attend(m->cpu[0], ATTN_STOP);
 }
 
 static void put64(struct oracle_ours *o, uint64_t spa, uint64_t value)
@@ -227,4 +228,21 @@ void oracle_ours_run(struct oracle_ours *o, const struct oracle_case *k, struct 
         read_frame(o, out);
     }
     memcpy(out->data, o->ram + SPA_DATA, ORACLE_DATA_RW);
+}
+
+struct machine *oracle_ours_machine(struct oracle_ours *o)
+{
+    return &o->machine;
+}
+
+void oracle_ours_load(struct oracle_ours *o, const struct oracle_case *state, const uint8_t *code, unsigned size)
+{
+    enter_case(o, state);
+    bool written = mem_write(o->machine.mem, oracle_ours_spa(state->in.rip), code, size);
+    assert(written);
+}
+
+uint64_t oracle_ours_spa(uint64_t linear)
+{
+    return linear >= ORACLE_DATA ? SPA_DATA + (linear - ORACLE_DATA) : SPA_CODE + (linear - ORACLE_CODE);
 }

@@ -1,0 +1,93 @@
+/* Odd but possible encodings: one more prefix, other REX bits, a cut-off or
+ * repeated byte.  What the bytes then mean is for the decoder to say; whether
+ * it is right, for the host. */
+#include <string.h>
+
+#include "sim/cpu/decode/decode.h"
+#include "sim/debug/disasm.h"
+#include "tests/oracle/oracle.h"
+
+static void insert_byte(struct oracle_case *c, unsigned at, uint8_t byte)
+{
+    memmove(c->code + at + 1, c->code + at, ORACLE_CODE_MAX - at - 1);
+    c->code[at] = byte;
+    c->length += c->length < ORACLE_CODE_MAX;
+}
+
+static bool is_prefix(const struct oracle_case *c, uint8_t b)
+{
+    return strchr("\xf0\xf2\xf3\x66\x67\x2e\x36\x3e\x26\x64\x65", b) || (!c->mode32 && (b & 0xf0) == 0x40);
+}
+
+static bool has_prefix(const struct oracle_case *c, uint8_t wanted)
+{
+    for (unsigned i = 0; i < c->length && c->code[i] && is_prefix(c, c->code[i]); i++) {
+        if (c->code[i] == wanted) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void change(struct oracle_case *c, uint64_t *seed)
+{
+    static const uint8_t prefixes[] = { 0xf0, 0xf2, 0xf3, 0x66, 0x67, 0x2e, 0x3e, 0x65, 0x26, 0x36 };
+    unsigned at = 0;
+    while (at < c->length && c->code[at] && is_prefix(c, c->code[at])) {
+        at++;
+    }
+    switch (oracle_random(seed) % 4) {
+    case 0:
+        if (!c->mode32) { /* REX, perhaps not the last prefix */
+            insert_byte(c, oracle_random(seed) % (at + 1), 0x40 | (oracle_random(seed) & 15));
+            break;
+        } /* fall through */
+    default:
+        insert_byte(c, oracle_random(seed) % (at + 1), prefixes[oracle_random(seed) % sizeof prefixes]);
+    }
+}
+
+/* Extensions that the host has and our processor does not: nothing to compare. */
+static bool host_knows_more(const struct oracle_case *c, const struct decoded *d, bool ours)
+{
+    char text[256];
+    if (ours) {
+        bool counts_zeros = d->row->op == OP_BSF || d->row->op == OP_BSR;
+        return counts_zeros && has_prefix(c, 0xf3);
+    }
+    /* What Capstone can name and we cannot may well run there. */
+    return disasm_once(c->mode32 ? 32 : 64, 0, c->code, 15, text, sizeof text) != 0 && !has_prefix(c, 0xf0);
+}
+
+bool oracle_mutate(struct oracle_case *c, uint64_t *seed)
+{
+    struct decoded d;
+    uint32_t mode = MODE_PROT | MODE_FLAT | MODE_SSE_OK | (c->mode32 ? MODE_CODE32 : MODE_LONG64 | MODE_LMA);
+
+    change(c, seed);
+    enum decode_status status = decode_insn(mode, c->code, c->length, &d);
+    if (status == DECODE_MORE) {
+        return false;
+    }
+    bool ours = status == DECODE_OK;
+    if (host_knows_more(c, &d, ours)) {
+        return false;
+    }
+    if (!ours) {
+        c->row = NULL;
+        return status == DECODE_UD;
+    }
+    if (oracle_row_exempt(d.row, c->mode32) || (d.row != c->row && !strncmp(d.row->exec, "sys", 3)) ||
+        (!c->mode32 && (d.row->traits & TRAIT_F64) && has_prefix(c, 0x66)) ||
+        (d.row->op == OP_BSWAP && has_prefix(c, 0x66))) {
+        return false;
+    }
+    c->row = d.row;
+    c->row_index = (unsigned)(d.row - x86_rows);
+    c->imm = d.sys.imm;
+    c->length = d.sys.length;
+    if (d.row->operand[0].size != SIZE_b) {
+        c->opsize = d.sys.operand_size;
+    }
+    return true;
+}
