@@ -214,7 +214,8 @@ advance_to_hash(struct session *s, unsigned *since_hash)
     enum { SLICES_AT_ONCE = 10 };
     struct recording *r = s->r;
     while (*since_hash < s->slices_per_hash && testbed_phase(s->testbed) < TESTBED_FINISHED) {
-        unsigned left = s->slices_per_hash - *since_hash, step = left < SLICES_AT_ONCE ? left : SLICES_AT_ONCE;
+        unsigned left = s->slices_per_hash - *since_hash, most = r->between ? 1 : SLICES_AT_ONCE;
+        unsigned step = left < most ? left : most;
         testbed_advance(s->testbed, step);
         *since_hash += step;
         show_progress(s, false);

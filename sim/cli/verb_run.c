@@ -11,12 +11,12 @@
 #include "sim/cli/folder.h"
 #include "sim/cli/recording.h"
 #include "sim/cli/results.h"
-#include "sim/cli/window_hook.h"
+#include "sim/ui/window.h"
 
 enum { SETS_MAX = 64 };
 
 struct options {
-    const char *file, *out, *images, *resume;
+    const char *file, *out, *images, *resume, *picture;
     const char *set[SETS_MAX];
     unsigned set_count;
     bool window, quiet;
@@ -33,6 +33,7 @@ print_help(void)
            "  --out DIR         where results go [results/NAME]\n"
            "  --crosscheck N    the same as --set crosscheck=N\n"
            "  --window          show the machine at work; closing the window stops the run\n"
+           "  --picture FILE    save the window's last frame as BMP\n"
            "  --quiet           no progress line\n"
            "  --images DIR      software images [beside the program, or $HVLAB_IMAGES]\n"
            "  --resume DIR      go on with a run that Ctrl-C stopped\n\n"
@@ -50,12 +51,12 @@ static int
 parse(struct options *o, int argc, char **argv)
 {
     static const char *const known[] = { "--set", "--out", "--crosscheck", "--window", "--quiet", "--images", "--resume",
-                                         "--help", NULL };
+                                         "--picture", "--help", NULL };
     static char crosscheck[64];
     for (int i = 1; i < argc; i++) {
         const char *a = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
         bool valued = !strcmp(a, "--set") || !strcmp(a, "--out") || !strcmp(a, "--crosscheck") || !strcmp(a, "--images")
-            || !strcmp(a, "--resume");
+            || !strcmp(a, "--resume") || !strcmp(a, "--picture");
         if (valued && !value)
             return cli_unusable("run: %s needs a value", a);
         i += valued;
@@ -71,6 +72,8 @@ parse(struct options *o, int argc, char **argv)
             o->images = value;
         else if (!strcmp(a, "--resume"))
             o->resume = value;
+        else if (!strcmp(a, "--picture"))
+            o->picture = value;
         else if (!strcmp(a, "--window"))
             o->window = true;
         else if (!strcmp(a, "--quiet"))
@@ -94,7 +97,7 @@ struct batch {
     struct recording recording[PLAN_RUNS_MAX];
     struct results_run results[PLAN_RUNS_MAX];
     unsigned done;
-    struct window *window;
+    struct view *view;
 };
 
 static bool
@@ -103,6 +106,12 @@ has_file(const char *folder, const char *name)
     char path[PLAN_PATH_MAX];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     return access(path, R_OK) == 0;
+}
+
+static bool
+show_frame(void *ctx, struct testbed *t)
+{
+    return view_frame(ctx, t);
 }
 
 static enum recording_end
@@ -115,8 +124,12 @@ run_one(struct batch *b, unsigned i)
                              .index = i, .count = b->plan->run_count };
     if (b->options->resume && has_file(folder, "snapshot.zst"))
         r->mode = RECORDING_RESUME;
-    if (b->window)
-        window_attach(b->window, r);
+    if (b->view) {
+        view_begin(b->view, b->plan->run[i].name);
+        r->listener = view_hear;
+        r->between = show_frame;
+        r->listener_ctx = r->between_ctx = b->view;
+    }
     enum recording_end end = recording_run(r);
     r->folder = NULL; /* was ours */
     b->results[i] = (struct results_run){ r, end };
@@ -150,10 +163,10 @@ run_plan(const struct options *o, const struct plan *p, const char *folder)
     static struct batch b; /* large; one per process run */
     char error[1024];
     b = (struct batch){ .options = o, .plan = p, .folder = folder };
-    if (o->window && !(b.window = window_open(error, sizeof error)))
+    if (o->window && !(b.view = view_open(o->picture, error, sizeof error)))
         return cli_unusable("%s", error);
     int status = run_all(&b);
-    window_close(b.window);
+    view_close(b.view);
     if (status == EXIT_UNUSABLE)
         return status;
     results_print(stdout, p, b.results, b.done);

@@ -1,0 +1,65 @@
+/* `hvlab list`: names that other verbs and files use. */
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/cli/cli.h"
+#include "sim/cli/experiment.h"
+#include "sim/cli/nearest.h"
+#include "traces/trace_ctf.h"
+
+static void
+list_placements(void)
+{
+    printf("microkernel  NIC driver, switch and VSPs in the parent partition's kernel (Hyper-V)\n"
+           "monolithic   the same services inside the hypervisor (ESXi)\n");
+}
+
+static void
+list_paths(void)
+{
+    printf("vmbus  synthetic: through the virtual switch, copied between card and child\n"
+           "vmq    a queue of the card is the child's: no copy, no classification in the switch\n"
+           "sriov  a virtual function is the child's: the switch is bypassed\n");
+}
+
+static void
+list_events(void)
+{
+    for (unsigned i = 0; i < TRACE_EVENT_COUNT; i++)
+        printf("%s\n", trace_event_name(i));
+}
+
+static void
+list_settings(void)
+{
+    experiment_help(stdout);
+}
+
+static const struct { const char *name; void (*list)(void); const char *help; } lists[] = {
+    { "placements", list_placements, "where services can run" },
+    { "paths", list_paths, "how frames reach a child" },
+    { "settings", list_settings, "of an experiment, with defaults" },
+    { "events", list_events, "of the trace" },
+};
+enum { LISTS = sizeof lists / sizeof *lists };
+
+int
+verb_list(int argc, char **argv)
+{
+    const char *names[LISTS + 1] = { NULL };
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+        printf("usage: hvlab list WHAT\n\n");
+        for (unsigned i = 0; i < LISTS; i++)
+            printf("  %-11s %s\n", lists[i].name, lists[i].help);
+        printf("\nexample:\n  hvlab list placements\n");
+        return argc < 2 ? EXIT_UNUSABLE : EXIT_GOOD;
+    }
+    for (unsigned i = 0; i < LISTS; i++) {
+        names[i] = lists[i].name;
+        if (!strcmp(argv[1], lists[i].name)) {
+            lists[i].list();
+            return EXIT_GOOD;
+        }
+    }
+    return cli_unusable("list: nothing called '%s'; did you mean '%s'?", argv[1], nearest(argv[1], names));
+}
