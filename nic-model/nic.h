@@ -43,6 +43,7 @@ enum nic_drop {
     NIC_DROP_NO_DESCRIPTOR,    /* queue with drop enabled had none (QPRDC) */
     NIC_DROP_DMA_FAULT,        /* VT-d refused the write */
     NIC_DROP_RESET,            /* in the packet buffer when the card was reset */
+    NIC_DROP_UNDERSIZE,        /* shorter than 64 bytes with FCS */
     NIC_DROP_COUNT,
 };
 const char *nic_drop_name(enum nic_drop); /* e.g. "filter_mac" */
