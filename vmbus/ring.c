@@ -86,6 +86,10 @@ bool vmbus_ring_put(struct vmbus_ring *ring, const struct vmbus_send *send)
     at = write_bytes(ring, at, send->payload, send->payload_size);
     at = write_bytes(ring, at, &padding, round_up8(send->payload_size) - send->payload_size);
     ring->index = write_bytes(ring, at, &trailer, sizeof trailer);
+    if (ring->waiting) {
+        ring->header->pending_send_size = 0;
+        ring->waiting = false;
+    }
     return true;
 }
 
@@ -108,10 +112,12 @@ bool vmbus_ring_publish(struct vmbus_ring *ring)
 bool vmbus_ring_wait_for_room(struct vmbus_ring *ring, uint32_t size)
 {
     ring->header->pending_send_size = size;
+    ring->waiting = true;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (vmbus_ring_room(ring) <= size)
         return false;
     ring->header->pending_send_size = 0;
+    ring->waiting = false;
     return true;
 }
 

@@ -30,6 +30,7 @@ struct vmbus_ring {
     uint32_t index;   /* our own: where we write or read next */
     uint32_t shown;   /* our index as the peer knows it */
     bool broken;      /* the peer violated the protocol */
+    bool waiting;     /* producer: the peer knows that we wait for room */
 };
 
 /* What put writes: header, descriptor (directly behind the header), payload. */
