@@ -128,7 +128,8 @@ vmx_enter(struct cpu *cpu, bool launch)
     v->launch_cpu = cpu->index;
     v->launch_epoch = vmx->epoch;
     TRACE(cpu->machine, cpu->now, TRACE_VM_ENTRY, cpu->index, v->guest_rip, vmx->guest.vpid, 0);
-    time_charge(cpu, CHARGE_VM_ENTRY, fields + (unsigned)v->entry_msr_load_count);
+    time_charge(cpu, CHARGE_VM_ENTRY, fields);
+    time_charge(cpu, CHARGE_VM_MSR, (unsigned)v->entry_msr_load_count);
     vmx_timer_start(cpu, v);
     return settle(cpu);
 }

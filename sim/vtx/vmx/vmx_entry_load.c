@@ -1,4 +1,7 @@
-/* SDM Vol 3C "Loading Guest State".  Cannot fail: everything was checked. */
+/* SDM Vol 3C "Loading Guest State".  Cannot fail: everything was checked.
+ *
+ * Hardware breakpoints are not modelled: a guest whose DR7 enables one stops the machine, as MOV to
+ * DR7 does. */
 #include <string.h>
 
 #include "sim/machine.h"
@@ -38,6 +41,11 @@ load_control_and_msrs(struct cpu *cpu, const struct vmcs *v)
     if (v->entry_controls & VMX_ENTRY_LOAD_DEBUG) {
         cpu->dr7 = (v->guest_dr7 & ~DR7_CLEARED) | DR7_FIXED;
         cpu->msr.debugctl = v->guest_debugctl;
+        if (cpu->dr7 & 0xff) {
+            machine_request_stop(cpu->machine, STOP_UNIMPLEMENTED, cpu->index,
+                                 "cpu%u: VM entry loads DR7 %#llx: hardware breakpoints are not implemented",
+                                 cpu->index, (unsigned long long)cpu->dr7);
+        }
         fields += 2;
     }
     if (v->entry_controls & VMX_ENTRY_LOAD_PAT) {

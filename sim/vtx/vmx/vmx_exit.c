@@ -14,6 +14,7 @@
 #include "sim/vtx/vmx/vmx_priv.h"
 #include "spec/x86/system.h"
 
+enum { HOST_FIELDS = 24 }; /* in the host-state area, PAT and EFER apart */
 enum vmx_abort { ABORT_STORE_MSR = 1, ABORT_HOST_PDPTE = 2, ABORT_LOAD_MSR = 4 };
 
 static const char *
@@ -82,6 +83,14 @@ enter_root(struct cpu *cpu, struct vmcs *v)
     cpu_event_recheck(cpu);
 }
 
+/* A transition costs its base, every field it moves, and every MSR of its lists. */
+static void
+charge(struct cpu *cpu, const struct vmcs *v, unsigned fields, unsigned stored)
+{
+    time_charge(cpu, CHARGE_VM_EXIT, fields);
+    time_charge(cpu, CHARGE_VM_MSR, stored + (unsigned)v->exit_msr_load_count);
+}
+
 enum exec_result
 vmx_exit(struct cpu *cpu, const struct vmx_exit *x)
 {
@@ -101,7 +110,7 @@ vmx_exit(struct cpu *cpu, const struct vmx_exit *x)
         return EXEC_VMEXIT;
     }
     enter_root(cpu, v);
-    time_charge(cpu, CHARGE_VM_EXIT, fields + (unsigned)(v->exit_msr_store_count + v->exit_msr_load_count));
+    charge(cpu, v, fields + HOST_FIELDS, (unsigned)v->exit_msr_store_count);
     return EXEC_VMEXIT;
 }
 
@@ -137,6 +146,6 @@ vmx_exit_entry_failure(struct cpu *cpu, enum vmx_exit_reason reason, uint64_t qu
     cpu->nonroot = false;
     cpu->vtx_tsc_offset = 0;
     enter_root(cpu, v);
-    time_charge(cpu, CHARGE_VM_EXIT, 1);
+    charge(cpu, v, HOST_FIELDS, 0);
     return EXEC_VMEXIT;
 }
