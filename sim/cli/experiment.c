@@ -44,7 +44,7 @@ static const struct setting settings[] = {
     { "vtx", BOOLEAN, AT(vtx), 0, 1, NULL, "true", "the machine has VT-x" },
     { "children", NUMBER, AT(children), 1, EXPERIMENT_CHILDREN_MAX, NULL, "1", "child partitions" },
     { "child_memory", SIZE, AT(child_memory), 8 * MIB, 1024 * MIB, NULL, "16M", "RAM of each child" },
-    { "workloads", TEXT, AT(workloads), 0, 0, NULL, "replayer", "per child: replayer, sink, echo, garbage, bench:NAME; the last repeats" },
+    { "workloads", TEXT, AT(workloads), 0, 0, NULL, "replayer", "per child: replayer first, then replayer, sink, echo, garbage:KIND; the last repeats" },
     { "root_lp", TEXT, AT(root_lp), 0, 0, NULL, "0", "processor of the parent partition, or any" },
     { "child_lps", TEXT, AT(child_lps), 0, 0, NULL, "1", "processor of each child, or any; the last repeats" },
     { "moderation_us", NUMBER, AT(moderation_us), 0, 1000, NULL, "10", "interrupt moderation of the card [us]" },
@@ -373,6 +373,8 @@ experiment_check(const struct experiment *e, char *error, size_t error_size)
         snprintf(error, error_size, "no capture: say which file to replay, e.g. --set capture=FILE.pcap");
     else if (!e->placements || !e->io_paths)
         snprintf(error, error_size, "no placement or no io_path left to run");
+    else if (strncmp(e->workloads, "replayer", 8))
+        snprintf(error, error_size, "workloads '%s': the first child replays the capture, so the list begins with replayer", e->workloads);
     else if (strcmp(e->endpoint, "auto") && (!mac_parse(e->endpoint, mac) || (mac[0] & 1)))
         snprintf(error, error_size, "endpoint '%s' is no unicast MAC address (such as 02:00:00:00:00:01) and not auto", e->endpoint);
     else if (e->children * e->child_memory + 96 * MIB > e->memory)

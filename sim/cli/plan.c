@@ -32,21 +32,15 @@ item(const char *list, unsigned index, char *out, size_t out_size)
     snprintf(out, out_size, "%.*s", (int)(comma ? comma - list : (long)strlen(list)), list);
 }
 
-static bool
-is_accounted(const struct experiment *e, unsigned child)
+/* Children that take part in the replay: those before the first with another workload. */
+static unsigned
+replaying_children(const struct experiment *e)
 {
     char workload[EXPERIMENT_TEXT_MAX];
-    item(e->workloads, child, workload, sizeof workload);
-    return strncmp(workload, "garbage", 7) != 0;
-}
-
-/* Children whose deliveries count: those before the first one that writes garbage. */
-static unsigned
-accounted_children(const struct experiment *e)
-{
     unsigned k = 0;
-    while (k < e->children && is_accounted(e, k))
-        k++;
+    do
+        item(e->workloads, k, workload, sizeof workload);
+    while (!strcmp(workload, "replayer") && ++k < e->children);
     return k;
 }
 
@@ -143,7 +137,7 @@ fill(struct plan *p, const char *images, char *error, size_t error_size)
     if (!p->capture || !choose_addresses(p, error, error_size))
         return false;
     p->mtu = choose_mtu(p);
-    p->schedule = schedule_new(p->capture, p->mac, (unsigned)e->children);
+    p->schedule = schedule_new(p->capture, p->mac, (unsigned)e->children, replaying_children(e));
     if (!p->schedule) {
         snprintf(error, error_size, "out of memory");
         return false;
@@ -190,7 +184,7 @@ plan_testbed(const struct plan *p, const struct plan_run *run)
                      .timing_approx = e->timing == TIMING_APPROX, .vtx = e->vtx, .crosscheck = e->crosscheck,
                      .rtc_epoch = RTC_EPOCH },
         .hv_image = run->hv_image, .root_image = run->root_image, .child_image = run->child_image,
-        .config_text = run->config_text, .schedule = p->schedule, .accounted = accounted_children(e),
+        .config_text = run->config_text, .schedule = p->schedule, .accounted = p->schedule->replaying,
         .reserved_per_child = run->io_path != IO_PATH_VMBUS, .lossless = e->lossless,
         .patience_ns = e->patience_ms * 1000000,
     };

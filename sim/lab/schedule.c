@@ -72,9 +72,10 @@ measure_module(const struct capture *c, const uint8_t *endpoint)
 }
 
 static bool
-make_module(struct schedule_child *child, const struct capture *c, const uint8_t *endpoint)
+make_module(struct schedule_child *child, const struct capture *c, const uint8_t *endpoint, bool takes_part)
 {
-    struct module_size size = measure_module(c, endpoint);
+    static const struct module_size empty = { 0, sizeof(struct lab_frames) };
+    struct module_size size = takes_part ? measure_module(c, endpoint) : empty;
     struct lab_frames header = { LAB_FRAMES_MAGIC, size.count, 0 };
     size_t entry = sizeof header, data = entry + size.count * sizeof(struct lab_frame);
 
@@ -84,7 +85,7 @@ make_module(struct schedule_child *child, const struct capture *c, const uint8_t
     child->module_size = size.bytes;
     child->count = size.count;
     memcpy(child->module, &header, sizeof header);
-    for (size_t i = 0; i < c->count; i++) {
+    for (size_t i = 0; i < c->count && takes_part; i++) {
         const struct capture_frame *f = &c->frames[i];
         if (!sent_by_endpoint(f, endpoint))
             continue;
@@ -104,7 +105,7 @@ fill(struct schedule *s, const struct capture *c)
     const uint8_t *endpoint = s->child[0].mac;
     for (size_t i = 0; i < c->count; i++) {
         const struct capture_frame *f = &c->frames[i];
-        unsigned copies = is_personal(f, endpoint) ? s->children : 1;
+        unsigned copies = is_personal(f, endpoint) ? s->replaying : 1;
         s->last_ns = f->at_ns;
         if (padded(f->length) > s->longest)
             s->longest = padded(f->length);
@@ -120,20 +121,21 @@ fill(struct schedule *s, const struct capture *c)
 }
 
 struct schedule *
-schedule_new(const struct capture *c, const uint8_t (*mac)[6], unsigned children)
+schedule_new(const struct capture *c, const uint8_t (*mac)[6], unsigned children, unsigned replaying)
 {
     struct schedule *s = calloc(1, sizeof *s);
-    assert(children >= 1 && children <= SCHEDULE_CHILDREN_MAX);
+    assert(replaying >= 1 && replaying <= children && children <= SCHEDULE_CHILDREN_MAX);
     if (!s)
         return NULL;
     s->children = children;
-    s->wire = calloc(c->count * children, sizeof *s->wire);
+    s->replaying = replaying;
+    s->wire = calloc(c->count * replaying, sizeof *s->wire);
     bool good = s->wire != NULL;
     for (unsigned k = 0; k < children; k++)
         memcpy(s->child[k].mac, mac[k], 6);
     good = good && fill(s, c);
     for (unsigned k = 0; good && k < children; k++)
-        good = make_module(&s->child[k], c, mac[0]);
+        good = make_module(&s->child[k], c, mac[0], k < replaying);
     if (good)
         return s;
     schedule_free(s);

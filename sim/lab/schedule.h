@@ -39,14 +39,16 @@ struct schedule {
     struct schedule_frame *wire; /* in order of time */
     uint32_t wire_count;
     struct schedule_child child[SCHEDULE_CHILDREN_MAX];
-    unsigned children;
+    unsigned children, replaying;
     uint32_t offered;     /* all frames, wire and children's */
     uint32_t longest;     /* [bytes] */
     uint64_t last_ns;     /* time of the last frame */
 };
 
-/* 'mac' holds 'children' addresses; the first is the capture's endpoint.  NULL when memory is short. */
-struct schedule *schedule_new(const struct capture *, const uint8_t (*mac)[6], unsigned children);
+/* 'mac' holds 'children' addresses; the first is the capture's endpoint.  Only
+ * the first 'replaying' children take part in the replay, the others get an
+ * empty module.  NULL when memory is short. */
+struct schedule *schedule_new(const struct capture *, const uint8_t (*mac)[6], unsigned children, unsigned replaying);
 void schedule_free(struct schedule *);
 
 #endif

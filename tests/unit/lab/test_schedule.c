@@ -36,7 +36,7 @@ static void only_frames_from_the_child_are_sent_by_it(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct capture *c = make_capture(1);
         set_frame(c, 0, cases[i].to, cases[i].from, 100, 0);
-        struct schedule *s = schedule_new(c, (const uint8_t(*)[6])child, 1);
+        struct schedule *s = schedule_new(c, (const uint8_t(*)[6])child, 1, 1);
         assert_int_equal(s->child[0].count, cases[i].by_child);
         assert_int_equal(s->wire_count, !cases[i].by_child);
         assert_int_equal(s->offered, 1);
@@ -50,7 +50,7 @@ static void a_zero_endpoint_sends_nothing_itself(void **state)
     struct capture *c = make_capture(1);
     (void)state;
     set_frame(c, 0, zero, zero, 100, 0);
-    struct schedule *s = schedule_new(c, (const uint8_t(*)[6])zero, 1);
+    struct schedule *s = schedule_new(c, (const uint8_t(*)[6])zero, 1, 1);
     assert_int_equal(s->wire_count, 1);
     assert_int_equal(s->child[0].count, 0);
     schedule_free(s);
@@ -62,7 +62,7 @@ static void runts_are_padded_on_the_wire(void **state)
     struct capture *c = make_capture(1);
     (void)state;
     set_frame(c, 0, child, peer, 20, 5);
-    struct schedule *s = schedule_new(c, (const uint8_t(*)[6])child, 1);
+    struct schedule *s = schedule_new(c, (const uint8_t(*)[6])child, 1, 1);
     assert_int_equal(s->wire[0].length, 60);
     assert_int_equal(s->wire[0].at_ns, 5);
     schedule_free(s);
@@ -76,7 +76,7 @@ static void the_module_holds_the_childs_frames(void **state)
     set_frame(c, 0, peer, child, 64, 10);
     set_frame(c, 1, child, peer, 64, 20);
     set_frame(c, 2, peer, child, 99, 30);
-    struct schedule *s = schedule_new(c, (const uint8_t(*)[6])child, 1);
+    struct schedule *s = schedule_new(c, (const uint8_t(*)[6])child, 1, 1);
     struct lab_frames header;
     struct lab_frame rows[2];
     memcpy(&header, s->child[0].module, sizeof header);
@@ -91,6 +91,24 @@ static void the_module_holds_the_childs_frames(void **state)
     capture_free(c);
 }
 
+static void children_that_do_not_replay_get_nothing(void **state)
+{
+    struct capture *c = make_capture(2);
+    uint8_t mac[2][6];
+    (void)state;
+    memcpy(mac[0], child, 6);
+    memcpy(mac[1], second, 6);
+    set_frame(c, 0, child, peer, 64, 0);
+    set_frame(c, 1, peer, child, 64, 0);
+    struct schedule *s = schedule_new(c, (const uint8_t(*)[6])mac, 2, 1);
+    assert_int_equal(s->wire_count, 1);
+    assert_int_equal(s->child[0].count, 1);
+    assert_int_equal(s->child[1].count, 0);
+    assert_int_equal(s->child[1].module_size, sizeof(struct lab_frames));
+    schedule_free(s);
+    capture_free(c);
+}
+
 static void more_children_get_copies_with_their_own_address(void **state)
 {
     struct capture *c = make_capture(2);
@@ -100,7 +118,7 @@ static void more_children_get_copies_with_their_own_address(void **state)
     memcpy(mac[1], second, 6);
     set_frame(c, 0, child, peer, 64, 0);
     set_frame(c, 1, all, peer, 64, 0);
-    struct schedule *s = schedule_new(c, (const uint8_t(*)[6])mac, 2);
+    struct schedule *s = schedule_new(c, (const uint8_t(*)[6])mac, 2, 2);
     assert_int_equal(s->wire_count, 3); /* the broadcast frame once */
     assert_memory_equal(s->wire[0].bytes, child, 6);
     assert_memory_equal(s->wire[1].bytes, second, 6);
@@ -116,6 +134,7 @@ int main(void)
         cmocka_unit_test(a_zero_endpoint_sends_nothing_itself),
         cmocka_unit_test(runts_are_padded_on_the_wire),
         cmocka_unit_test(the_module_holds_the_childs_frames),
+        cmocka_unit_test(children_that_do_not_replay_get_nothing),
         cmocka_unit_test(more_children_get_copies_with_their_own_address),
     };
     return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);

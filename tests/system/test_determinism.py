@@ -1,0 +1,80 @@
+"""The same run is the same run: replayed, traced, watched, interrupted, sliced."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+
+import lab
+
+ONE = ("placement=microkernel", "io_path=vmbus")
+
+
+def hashes(results):
+    return [(r["placement"], r["io_path"], r["state_hash"], r["payload_hash"]) for r in results["runs"]]
+
+
+class Determinism(lab.LabTest):
+    def test_replay_agrees_and_a_flipped_byte_is_named(self):
+        self.run_experiment("placement=monolithic", "io_path=vmbus,sriov")
+        done = lab.hvlab("replay", self.folder / "out", "--quiet")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(done.stdout.count("identical"), 2)
+        log = self.folder / "out/monolithic-vmbus/log"
+        data = bytearray(log.read_bytes())
+        data[60] ^= 1
+        log.write_bytes(data)
+        done = lab.hvlab("replay", self.folder / "out", "--quiet")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"record \d+ \(at byte \d+\) is damaged")
+
+    def test_tracing_and_captures_change_nothing(self):
+        plain = self.run_experiment(*ONE, "trace=false", "pcapng=false", out="plain")
+        traced = self.run_experiment(*ONE, "trace=true", "pcapng=true", out="traced")
+        self.assertEqual(hashes(plain), hashes(traced))
+
+    def test_functional_and_approx_deliver_the_same_payload(self):
+        results = [self.run_experiment(*ONE, f"timing={t}", out=t) for t in ("functional", "approx")]
+        self.assertEqual(*(r["runs"][0]["payload_hash"] for r in results))
+
+    def test_interrupted_and_resumed_runs_end_the_same(self):
+        whole = self.run_experiment(*ONE, out="whole")
+        command = [lab.HVLAB, "run", lab.EXPERIMENT, "--quiet", "--out", str(self.folder / "cut"), "--set", ONE[0], "--set", ONE[1]]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        log = self.folder / "cut/microkernel-vmbus/log"
+        while child.poll() is None and not (log.exists() and log.stat().st_size > 0):
+            time.sleep(0.01)
+        child.send_signal(signal.SIGINT)
+        out, error = child.communicate(timeout=300)
+        if child.returncode == 0:
+            self.skipTest("the run ended before it could be interrupted")
+        self.assertEqual(child.returncode, 130, out + error)
+        self.assertIn("--resume", error)
+        done = lab.hvlab("run", "--resume", self.folder / "cut", "--quiet")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        resumed = json.loads((self.folder / "cut/results.json").read_text())
+        self.assertEqual(hashes(resumed), hashes(whole))
+        done = lab.hvlab("replay", self.folder / "cut", "--quiet")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_other_builds_agree(self):
+        mine = hashes(self.run_experiment("timing=approx"))
+        others = [lab.ROOT / f"build/{b}/sim/cli/hvlab" for b in ("gcc-debug", "clang-release", "clang-debug", "sanitize")]
+        others = [str(o) for o in others if o.exists() and str(o) != lab.HVLAB]
+        if not others:
+            self.skipTest("no other build beside this one")
+        for other in others:
+            with self.subTest(build=other):
+                images = os.path.join(os.path.dirname(lab.HVLAB), "../../images")
+                out = self.folder / "other"
+                done = subprocess.run([other, "run", lab.EXPERIMENT, "--quiet", "--out", str(out), "--set", "timing=approx",
+                                       "--images", images], capture_output=True, text=True, timeout=900)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                self.assertEqual(hashes(json.loads((out / "results.json").read_text())), mine)
+                shutil.rmtree(out)
+
+
+if __name__ == "__main__":
+    unittest.main()
