@@ -16,7 +16,7 @@ struct oracle_unicorn {
 static bool page(void *ctx, uint64_t linear, uint8_t bytes[SECOND_PAGE])
 {
     struct oracle_unicorn *u = ctx;
-    if (linear >= ORACLE_CODE && linear < ORACLE_CODE + ORACLE_CODE_SIZE) {
+    if (linear >= ORACLE_CODE && linear < ORACLE_CODE + ORACLE_CODE_SIZE + ORACLE_PAGE) { /* it looks ahead */
         memcpy(bytes, u->code + (linear - ORACLE_CODE), SECOND_PAGE);
         return true;
     }

@@ -16,7 +16,7 @@ enum {
     FLAG_CF = 1 << 0, FLAG_DF = 1 << 10, FLAG_OF = 1 << 11,
     FLAGS_STATUS = 0x8d5,
 };
-enum { MXCSR_FLAGS = 0x3f };
+enum { MXCSR_FLAGS = 0x3f, MXCSR_DAZ_FTZ = 0x8040 };
 enum { PTE_ACCESSED_DIRTY = 0x60 };
 
 struct planned { /* one instruction of the block */
@@ -107,7 +107,10 @@ static void make_plan(struct crosscheck *x)
             x->cannot = "not an instruction";
             return;
         }
-        x->cannot = second_cannot(d.row);
+        x->cannot = d.sys.lock && !strncmp(d.row->exec, "unary:neg", 9) ? "LOCK NEG (Unicorn's flags are wrong)"
+                  : !strncmp(d.row->exec, "ssef", 4) && (x->before.mxcsr & MXCSR_DAZ_FTZ)
+                      ? "arithmetic with denormals-are-zero or flush-to-zero"
+                      : second_cannot(d.row);
         if (x->cannot) {
             return;
         }

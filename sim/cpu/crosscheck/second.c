@@ -20,6 +20,7 @@ struct second {
     bool last_repeats;       /* and it was a repeated string instruction */
     unsigned vector;         /* of a fault, or NO_VECTOR */
     bool no_page, full;
+    bool ended;              /* stopped because the next instruction's page is not here */
 };
 
 static const int gpr_ids[2][16] = {
@@ -105,8 +106,13 @@ void second_rewind(struct second *s)
 static bool on_unmapped(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value,
                         void *ctx)
 {
-    (void)uc, (void)type, (void)size, (void)value;
-    return add_page(ctx, address & ~(uint64_t)(SECOND_PAGE - 1));
+    struct second *s = ctx;
+    (void)uc, (void)size, (void)value;
+    if (type == UC_MEM_FETCH_UNMAPPED && s->done == s->wanted) {
+        s->ended = true; /* it looks at what comes after the last instruction */
+        return false;
+    }
+    return add_page(s, address & ~(uint64_t)(SECOND_PAGE - 1));
 }
 
 /* --- counting instructions ----------------------------------------------------------- */
@@ -254,7 +260,7 @@ enum second_result second_run_again(struct second *s, const struct second_regs *
     s->wanted = instructions;
     s->done = 0;
     s->vector = NO_VECTOR;
-    s->no_page = s->full = false;
+    s->no_page = s->full = s->ended = false;
     write_registers(s, in);
 
     uc_err err = uc_emu_start(s->uc[s->which], in->rip, UINT64_MAX, 0, 0);
@@ -271,7 +277,7 @@ enum second_result second_run_again(struct second *s, const struct second_regs *
     if (s->vector != NO_VECTOR) {
         return SECOND_FAULT;
     }
-    return err == UC_ERR_OK && s->done == s->wanted ? SECOND_OK : SECOND_ERROR;
+    return (err == UC_ERR_OK || s->ended) && s->done == s->wanted ? SECOND_OK : SECOND_ERROR;
 }
 
 unsigned second_vector(const struct second *s)
