@@ -453,7 +453,6 @@ mem_state(struct mem *m, struct state *s)
                    (unsigned long long)ram_size, (unsigned long long)m->ram_size);
         return;
     }
-    STATE_VISIT(s, m->unclaimed_count);
     if (state_is_load(s)) {
         load_pages(m, s);
         return;

@@ -81,7 +81,7 @@ void mem_set_unclaimed_hook(struct mem *,
                             void (*unclaimed)(void *ctx, uint64_t address,
                                               bool is_write, bool is_port),
                             void *ctx);
-uint64_t mem_unclaimed(const struct mem *); /* accesses so far [count] */
+uint64_t mem_unclaimed(const struct mem *); /* accesses so far [count]; a statistic, not state */
 
 void mem_state(struct mem *, struct state *); /* RAM contents, sparse */
 
