@@ -1,0 +1,202 @@
+/* Claims about the ACPI tables: found as software finds them, sums right, and
+ * iasl takes them apart without complaint. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "fake_cpu.h"
+#include "sim/mem/mem.h"
+#include "spec/platform/memory_map.h"
+
+#define MIB (1ull << 20)
+
+static uint32_t
+get32(const uint8_t *p)
+{
+    uint32_t value;
+    memcpy(&value, p, 4);
+    return value;
+}
+
+static uint64_t
+get64(const uint8_t *p)
+{
+    uint64_t value;
+    memcpy(&value, p, 8);
+    return value;
+}
+
+static uint8_t
+sum(const uint8_t *p, uint32_t size)
+{
+    uint8_t total = 0;
+    for (uint32_t i = 0; i < size; i++) {
+        total += p[i];
+    }
+    return total;
+}
+
+/* As an operating system does: every 16 bytes of 0xE0000-0xFFFFF. */
+static const uint8_t *
+find_rsdp(struct machine *m)
+{
+    for (uint64_t spa = 0xE0000; spa < 0x100000; spa += 16) {
+        const uint8_t *p = mem_ram(m->mem, spa);
+        if (memcmp(p, "RSD PTR ", 8) == 0 && sum(p, 20) == 0 && sum(p, get32(p + 20)) == 0) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+static const uint8_t *
+find_table(struct machine *m, const char *signature)
+{
+    const uint8_t *xsdt = mem_ram(m->mem, get64(find_rsdp(m) + 24));
+    for (uint32_t at = 36; at < get32(xsdt + 4); at += 8) {
+        const uint8_t *t = mem_ram(m->mem, get64(xsdt + at));
+        if (memcmp(t, signature, 4) == 0) {
+            return t;
+        }
+    }
+    return NULL;
+}
+
+static const char *const signatures[] = { "FACP", "APIC", "MCFG", "DMAR" };
+
+static void
+every_table_is_listed_twice_and_its_sum_is_zero(void **unused)
+{
+    (void)unused;
+    struct machine *m = fake_machine(4, 16 * MIB);
+    const uint8_t *rsdp = find_rsdp(m);
+    assert_non_null(rsdp);
+    const uint8_t *xsdt = mem_ram(m->mem, get64(rsdp + 24)), *rsdt = mem_ram(m->mem, get32(rsdp + 16));
+    assert_int_equal(get32(xsdt + 4), 36 + 8 * 4);
+    assert_int_equal(get32(rsdt + 4), 36 + 4 * 4);
+    assert_int_equal(sum(xsdt, get32(xsdt + 4)), 0);
+    assert_int_equal(sum(rsdt, get32(rsdt + 4)), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        const uint8_t *t = find_table(m, signatures[i]);
+        assert_non_null(t);
+        assert_int_equal(sum(t, get32(t + 4)), 0);
+        assert_true(get64(xsdt + 36 + 8 * i) == get32(rsdt + 36 + 4 * i));
+    }
+    const uint8_t *dsdt = mem_ram(m->mem, get64(find_table(m, "FACP") + 140));
+    assert_memory_equal(dsdt, "DSDT", 4);
+    assert_int_equal(sum(dsdt, get32(dsdt + 4)), 0);
+    assert_int_equal(get32(find_table(m, "FACP") + 36) % 64, 0); /* FACS alignment */
+    machine_free(m);
+}
+
+static void
+the_madt_lists_each_processor(void **unused)
+{
+    (void)unused;
+    for (unsigned cpus = 1; cpus <= MACHINE_CPUS_MAX; cpus += 21) {
+        struct machine *m = fake_machine(cpus, 16 * MIB);
+        const uint8_t *madt = find_table(m, "APIC");
+        unsigned found = 0, ioapics = 0;
+        for (uint32_t at = 44; at < get32(madt + 4); at += madt[at + 1]) {
+            if (madt[at] == 0) {
+                assert_int_equal(madt[at + 3], found);
+                found++;
+            }
+            ioapics += madt[at] == 1 && get32(madt + at + 4) == IOAPIC_BASE;
+        }
+        assert_int_equal(found, cpus);
+        assert_int_equal(ioapics, 1);
+        machine_free(m);
+    }
+}
+
+static void
+the_fixed_hardware_is_where_the_fadt_says(void **unused)
+{
+    (void)unused;
+    struct machine *m = fake_machine(1, 16 * MIB);
+    const uint8_t *fadt = find_table(m, "FACP");
+    m->now = MACHINE_TSC_HZ;
+    assert_int_equal(in(m, (uint16_t)get32(fadt + 76), 4), 3579545);
+    assert_int_equal(in(m, (uint16_t)get32(fadt + 64), 2) & 1, 1);
+    out(m, (uint16_t)get64(fadt + 120), 1, fadt[128]);
+    assert_int_equal(m->stop, STOP_RESET);
+    machine_free(m);
+}
+
+static void
+mcfg_and_dmar_name_the_real_places(void **unused)
+{
+    (void)unused;
+    struct machine *m = fake_machine(1, 16 * MIB);
+    const uint8_t *mcfg = find_table(m, "MCFG"), *dmar = find_table(m, "DMAR");
+    assert_true(rd32(m, get64(mcfg + 44)) == 0x29C08086); /* host bridge through ECAM */
+    assert_int_equal(dmar[36], 45);
+    assert_int_equal(dmar[37] & 1, 1);
+    assert_int_equal(rd32(m, get64(dmar + 48 + 8)), 0x10); /* VT-d version register */
+    assert_int_equal(dmar[48 + 16], 3);                    /* scope: the I/O APIC */
+    assert_int_equal(dmar[48 + 21] << 8 | dmar[48 + 22] << 3 | dmar[48 + 23], VTD_IOAPIC_BDF);
+    machine_free(m);
+}
+
+static void
+disassemble(const char *signature, const uint8_t *table)
+{
+    char path[128], command[512];
+    snprintf(path, sizeof path, "acpi-%ld-%.4s", (long)getpid(), signature);
+    char file[160];
+    snprintf(file, sizeof file, "%s.dat", path);
+    FILE *f = fopen(file, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(table, 1, get32(table + 4), f), get32(table + 4));
+    fclose(f);
+    /* Any complaint of iasl has one of these words. */
+    snprintf(command, sizeof command,
+             "iasl -d %s >%s.log 2>&1 && ! grep -Eiq 'error|warning|invalid|incorrect|unknown' "
+             "%s.log %s.dsl", file, path, path, path);
+    int status = system(command);
+    char name[4][170];
+    static const char *const suffix[3] = { "dat", "log", "dsl" };
+    for (unsigned i = 0; i < 3; i++) {
+        snprintf(name[i], sizeof name[i], "%s.%s", path, suffix[i]);
+        if (status == 0) {
+            unlink(name[i]);
+        }
+    }
+    assert_int_equal(status, 0);
+}
+
+static void
+iasl_takes_each_table_apart(void **unused)
+{
+    (void)unused;
+    struct machine *m = fake_machine(3, 16 * MIB);
+    for (unsigned i = 0; i < 4; i++) {
+        disassemble(signatures[i], find_table(m, signatures[i]));
+    }
+    const uint8_t *fadt = find_table(m, "FACP");
+    disassemble("DSDT", mem_ram(m->mem, get64(fadt + 140)));
+    disassemble("XSDT", mem_ram(m->mem, get64(find_rsdp(m) + 24)));
+    disassemble("RSDT", mem_ram(m->mem, get32(find_rsdp(m) + 16)));
+    disassemble("FACS", mem_ram(m->mem, get32(fadt + 36)));
+    machine_free(m);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_table_is_listed_twice_and_its_sum_is_zero),
+        cmocka_unit_test(the_madt_lists_each_processor),
+        cmocka_unit_test(the_fixed_hardware_is_where_the_fadt_says),
+        cmocka_unit_test(mcfg_and_dmar_name_the_real_places),
+        cmocka_unit_test(iasl_takes_each_table_apart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
