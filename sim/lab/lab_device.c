@@ -33,9 +33,11 @@ announce_report(struct lab_device *d, struct channel *c, uint32_t high)
 {
     uint64_t linear = (uint64_t)high << 32 | c->report_low, spa;
     struct cpu *cpu = d->machine->running;
-    if (cpu && linear % 4096 == 0 && cpu_translate_peek(cpu, linear, &spa) && mem_ram(d->machine->mem, spa))
+    if (cpu && linear % 4096 == 0 && cpu_translate_peek(cpu, linear, &spa) && mem_ram(d->machine->mem, spa)) {
         c->report_spa = spa;
-    else
+        if (d->config.announced)
+            d->config.announced(d->config.ctx, (unsigned)(c - d->channel));
+    } else
         TRACE(d->machine, machine_now(d->machine), TRACE_GUEST_ERROR, c - d->channel, linear, 0, 0);
 }
 

@@ -23,6 +23,7 @@ struct lab_device_config {
     uint64_t start_multiple;                            /* the start is rounded up to one of these [cycles] */
     void (*start)(void *ctx, uint64_t cycle);           /* the replay's start is now known [cycle] */
     void (*console)(void *ctx, unsigned channel, char); /* a character of LAB_REG_LOG */
+    void (*announced)(void *ctx, unsigned channel);     /* a report was announced by the running processor */
     void (*failed)(void *ctx, unsigned channel, uint32_t detail); /* LAB_EVENT_FAILED */
     void *ctx;
 };

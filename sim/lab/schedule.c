@@ -83,7 +83,6 @@ make_module(struct schedule_child *child, const struct capture *c, const uint8_t
     if (!child->module || size.bytes > UINT32_MAX)
         return false;
     child->module_size = size.bytes;
-    child->count = size.count;
     memcpy(child->module, &header, sizeof header);
     for (size_t i = 0; i < c->count && takes_part; i++) {
         const struct capture_frame *f = &c->frames[i];
@@ -110,7 +109,8 @@ fill(struct schedule *s, const struct capture *c)
         if (padded(f->length) > s->longest)
             s->longest = padded(f->length);
         if (sent_by_endpoint(f, endpoint)) {
-            s->offered += copies;
+            for (unsigned k = 0; k < copies; k++)
+                s->child[k].packet[s->child[k].count++] = s->offered++;
             continue;
         }
         for (unsigned k = 0; k < copies; k++)
@@ -131,8 +131,11 @@ schedule_new(const struct capture *c, const uint8_t (*mac)[6], unsigned children
     s->replaying = replaying;
     s->wire = calloc(c->count * replaying, sizeof *s->wire);
     bool good = s->wire != NULL;
-    for (unsigned k = 0; k < children; k++)
+    for (unsigned k = 0; k < children; k++) {
         memcpy(s->child[k].mac, mac[k], 6);
+        s->child[k].packet = calloc(c->count, sizeof *s->child[k].packet);
+        good = good && s->child[k].packet;
+    }
     good = good && fill(s, c);
     for (unsigned k = 0; good && k < children; k++)
         good = make_module(&s->child[k], c, mac[0], k < replaying);
@@ -149,8 +152,10 @@ schedule_free(struct schedule *s)
         return;
     for (uint32_t i = 0; s->wire && i < s->wire_count; i++)
         free(s->wire[i].bytes);
-    for (unsigned k = 0; k < s->children; k++)
+    for (unsigned k = 0; k < s->children; k++) {
         free(s->child[k].module);
+        free(s->child[k].packet);
+    }
     free(s->wire);
     free(s);
 }

@@ -33,6 +33,7 @@ struct schedule_child {
     uint8_t *module;      /* the "frames<n>" module (spec/lab/lab.h); owned */
     size_t module_size;   /* [bytes] */
     uint32_t count;       /* frames this child sends */
+    uint32_t *packet;     /* their numbers in the replay; owned */
 };
 
 struct schedule {

@@ -12,6 +12,7 @@
 #include "sim/lab/lab_device.h"
 #include "sim/lab/testbed_images.h"
 #include "sim/lab/testbed_ports.h"
+#include "sim/lab/tracker.h"
 #include "sim/lab/wire.h"
 #include "sim/platform/platform.h"
 
@@ -25,6 +26,7 @@ struct testbed {
     struct lab_device *lab;
     struct testbed_images *images;
     struct testbed_ports *ports;
+    struct tracker *tracker;
     uint64_t slice;                      /* slices done */
     enum testbed_phase phase;
     uint64_t offered;                    /* (frame, addressee) pairs */
@@ -157,6 +159,27 @@ software_failed(void *ctx, unsigned channel, uint32_t detail)
     struct testbed *t = ctx;
     machine_request_stop(t->machine, STOP_REQUESTED, detail, "software on laboratory channel %u gave up (code %u); "
                          "its last words are on the console", channel, detail);
+}
+
+/* A child's image is in memory and runs: its functions can be found. */
+static void
+report_announced(void *ctx, unsigned channel)
+{
+    struct testbed *t = ctx;
+    unsigned child = channel - LAB_CHANNEL_CHILD;
+    if (channel >= LAB_CHANNEL_CHILD && child < t->config.schedule->children)
+        tracker_watch_child(t->tracker, child, testbed_images_child(t->images));
+}
+
+/* Everybody who wants to know what the machine does. */
+static void
+hear(void *ctx, const struct trace_record *r)
+{
+    struct testbed *t = ctx;
+    if (t->tracker)
+        tracker_hear(t->tracker, r);
+    if (t->config.listener)
+        t->config.listener(t->config.listener_ctx, r);
 }
 
 /* --- slices --------------------------------------------------------------------- */
@@ -336,6 +359,7 @@ visit_testbed(struct testbed *t, struct state *s)
     STATE_VISIT(s, t->begin_instructions);
     STATE_VISIT(s, t->last_progress_slice);
     STATE_VISIT(s, t->last_accounted);
+    tracker_state(t->tracker, s);
 }
 
 uint64_t
@@ -406,7 +430,7 @@ open_trace(struct testbed *t, char *error, size_t error_size)
 {
     if (!t->config.trace_folder && !t->config.listener)
         return true;
-    t->machine->trace = trace_ctf_open(t->config.trace_folder, t->config.listener, t->config.listener_ctx, error, error_size);
+    t->machine->trace = trace_ctf_open(t->config.trace_folder, hear, t, error, error_size);
     return t->machine->trace != NULL;
 }
 
@@ -421,17 +445,18 @@ static bool
 build_laboratory(struct testbed *t, char *error, size_t error_size)
 {
     struct lab_device_config lab = { t->config.accounted, machine_ns_to_cycles(TESTBED_SLICE_NS), start, lab_console,
-                                     software_failed, t };
+                                     report_announced, software_failed, t };
     t->ports = testbed_ports_new(t->config.pcapng_folder, t->config.schedule->children, error, error_size);
     if (!t->ports)
         return false;
+    t->tracker = tracker_new(t->machine, t->config.schedule, t->ports);
     t->wire = wire_new(t->machine, t->config.schedule, t->config.lossless, testbed_ports_wire_frame, t->ports);
     t->lab = lab_device_new(t->machine, &lab);
     if (t->wire) {
         struct nic_config nic = { NIC_BDF, { 0x02, 0x82, 0x59, 0x90, 0x00, 0x01 }, wire_peer(t->wire) };
         t->nic = nic_new(t->machine, &nic);
     }
-    if (!t->wire || !t->lab || !t->nic) {
+    if (!t->wire || !t->lab || !t->nic || !t->tracker) {
         snprintf(error, error_size, "out of memory");
         return false;
     }
@@ -457,8 +482,10 @@ testbed_new(const struct testbed_config *config, char *error, size_t error_size)
         t->images = testbed_images_load(t->machine, config, error, error_size);
         t->offered = count_offered(t);
     }
-    if (t->images)
+    if (t->images) {
+        testbed_images_watch(t->images, t->tracker);
         return t;
+    }
     testbed_free(t, ignored, sizeof ignored);
     return NULL;
 }
@@ -477,6 +504,7 @@ testbed_free(struct testbed *t, char *error, size_t error_size)
     nic_free(t->nic);
     lab_device_free(t->lab);
     machine_free(t->machine);
+    tracker_free(t->tracker);
     free(t);
     return good;
 }

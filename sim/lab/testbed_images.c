@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "sim/lab/testbed.h"
+#include "sim/lab/tracker.h"
 #include "sim/platform/elf_image.h"
 #include "sim/platform/load.h"
 #include "spec/hv/boot.h"
@@ -98,6 +99,19 @@ testbed_images_load(struct machine *m, const struct testbed_config *c, char *err
     }
     testbed_images_free(t);
     return NULL;
+}
+
+void
+testbed_images_watch(const struct testbed_images *t, struct tracker *tracker)
+{
+    tracker_watch_image(tracker, t->image[HV]);
+    tracker_watch_image(tracker, t->image[ROOT]);
+}
+
+const struct image *
+testbed_images_child(const struct testbed_images *t)
+{
+    return t->image[CHILD];
 }
 
 void

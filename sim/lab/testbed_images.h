@@ -14,11 +14,16 @@
 
 struct machine;
 struct testbed_config;
+struct image;
 struct testbed_images;
+struct tracker;
 
 /* NULL with a message on failure. */
 struct testbed_images *testbed_images_load(struct machine *, const struct testbed_config *, char *error,
                                            size_t error_size);
+/* Watches the functions of the images at system-physical addresses. */
+void testbed_images_watch(const struct testbed_images *, struct tracker *);
+const struct image *testbed_images_child(const struct testbed_images *);
 void testbed_images_free(struct testbed_images *);
 uint64_t testbed_images_hash(const struct testbed_images *); /* of all bytes loaded */
 

@@ -95,6 +95,17 @@ _Static_assert(sizeof(struct lab_report) <= 4096, "a report is within a page");
 #define LAB_HASH_START 0xCBF29CE484222325ull
 #define LAB_HASH_MULTIPLIER 0x9E3779B97F4A7C15ull
 
+/* How a batch of packets lies in memory, as far as the laboratory looks at it
+ * (struct svc_packet of the service runtime has this shape). */
+struct lab_packet {
+    uint64_t data;   /* linear address of the frame's first byte */
+    uint64_t dma;
+    uint32_t length; /* [bytes] */
+    uint16_t port, flags;
+    uint64_t owner;
+};
+_Static_assert(sizeof(struct lab_packet) == 32, "as in the service runtime");
+
 /* The module "frames<n>": what child n sends. Header, then 'count' entries,
  * then the frames' bytes. */
 #define LAB_FRAMES_MAGIC 0x53454D41524C48ull /* "HLRAMES" */

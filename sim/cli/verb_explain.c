@@ -1,0 +1,122 @@
+/* `hvlab explain`: one packet's way through a traced run. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nic-model/nic.h"
+#include "sim/cli/cli.h"
+#include "sim/lab/tracker.h"
+#include "sim/machine.h"
+#include "traces/trace_ctf.h"
+
+enum { PATH_SIZE = 4096, ERROR_SIZE = 1024 };
+
+static void
+print_help(void)
+{
+    printf("usage: hvlab explain packet N RUN_FOLDER\n\n"
+           "Prints the hops of packet N (numbered from 0 over the whole replay, in order of time)\n"
+           "with cycles: the wire, the card, every service function it passed, copies, the child.\n"
+           "RUN_FOLDER is one run of a result, made with --set trace=true.\n\n"
+           "examples:\n"
+           "  hvlab run experiments/first-light.yaml --set trace=true --out results/traced\n"
+           "  hvlab explain packet 5 results/traced/microkernel-vmbus\n");
+}
+
+struct story {
+    uint32_t packet;
+    unsigned hops;
+    uint64_t first, last;               /* cycles of the first and the latest hop */
+    uint64_t exits, interrupts, copied; /* since the latest hop; all told [bytes] */
+};
+
+static void
+print_hop(struct story *s, uint64_t cycle, const char *where, const char *what, uint64_t detail, const char *unit)
+{
+    if (!s->hops++)
+        s->first = s->last = cycle;
+    printf("%12" PRIu64 " %+10" PRId64, cycle - s->first, (int64_t)(cycle - s->last));
+    printf("  %-6s %s", where, what);
+    if (unit)
+        printf(" (%" PRIu64 " %s)", detail, unit);
+    if (s->exits || s->interrupts)
+        printf("  [meanwhile %" PRIu64 " VM exits, %" PRIu64 " interrupts]", s->exits, s->interrupts);
+    printf("\n");
+    s->last = cycle;
+    s->exits = s->interrupts = 0;
+}
+
+static void
+service_hop(struct story *s, const struct trace_record *r)
+{
+    char where[16];
+    if (r->arg[0] == UINT32_MAX)
+        snprintf(where, sizeof where, "-");
+    else
+        snprintf(where, sizeof where, "LP %" PRIu64, r->arg[0]);
+    print_hop(s, r->cycle, where, tracker_step_name((unsigned)r->arg[1]), r->arg[3], "bytes");
+}
+
+static void
+tell(void *ctx, const struct trace_record *r)
+{
+    struct story *s = ctx;
+    bool ours = r->arg[0] == s->packet;
+    switch (r->event) {
+    case TRACE_VM_EXIT: s->exits += s->hops != 0; break;
+    case TRACE_INTERRUPT: s->interrupts += s->hops != 0; break;
+    case TRACE_WIRE_RX:
+        if (ours)
+            print_hop(s, r->cycle, "-", "wire: the last bit arrives at the card", r->arg[1], "bytes");
+        break;
+    case TRACE_NIC_RX:
+        if (ours)
+            print_hop(s, r->cycle, "-", "card: written to memory, queue", r->arg[2], "is its number");
+        break;
+    case TRACE_NIC_DROP:
+        if (ours)
+            print_hop(s, r->cycle, "-", nic_drop_name((enum nic_drop)r->arg[1]), 0, NULL);
+        break;
+    case TRACE_SERVICE:
+        if (r->arg[2] == s->packet)
+            service_hop(s, r);
+        break;
+    default: break;
+    }
+}
+
+static int
+explain_packet(const char *number, const char *folder)
+{
+    char path[PATH_SIZE], error[ERROR_SIZE], *end;
+    unsigned long packet = strtoul(number, &end, 10);
+    if (end == number || *end || packet >= UINT32_MAX)
+        return cli_unusable("explain packet %s: want a number", number);
+    struct story s = { .packet = (uint32_t)packet };
+    snprintf(path, sizeof path, "%s/trace", folder);
+    printf("packet %lu\n%12s %10s  %-6s step\n", packet, "cycle", "+cycles", "where");
+    if (!trace_ctf_read(path, tell, &s, error, sizeof error))
+        return cli_unusable("%s", error);
+    if (!s.hops)
+        return cli_unusable("the trace in %s knows no packet %lu", folder, packet);
+    printf("%u hops in %" PRIu64 " cycles (%.3f us)\n", s.hops, s.last - s.first,
+           (double)machine_cycles_to_ns(s.last - s.first) / 1e3);
+    return EXIT_GOOD;
+}
+
+int
+verb_explain(int argc, char **argv)
+{
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+        print_help();
+        return argc < 2 ? EXIT_UNUSABLE : EXIT_GOOD;
+    }
+    if (!strcmp(argv[1], "packet")) {
+        if (argc != 4)
+            return cli_unusable("explain packet: want a number and a run's folder, e.g. "
+                                "`hvlab explain packet 5 results/traced/microkernel-vmbus`");
+        return explain_packet(argv[2], argv[3]);
+    }
+    return cli_unusable("explain: '%s' is nothing that can be explained; packet is", argv[1]);
+}
