@@ -1,7 +1,7 @@
 /* The page walker against the manual's access-rights rules, over every combination of bits. */
 #include "fixture.h"
 
-enum { LINEAR = 0x400000 }; /* its own PDE, not used by the fixture's tables */
+#define LINEAR 0x400000ull /* its own PDE, not used by the fixture's tables */
 #define TARGET 0x50000ull
 
 struct knobs {
