@@ -195,6 +195,10 @@ static enum exec_result deliver(struct cpu *cpu, struct fault event, bool extern
         if (cpu->nonroot) {
             vtx->vectoring(cpu, &event, external, false);
         }
+        if (result == EXEC_JUMP) { /* the handler's first instruction has no shadow */
+            cpu->shadow_sti = cpu->shadow_movss = false;
+            cpu->attention &= ~(uint32_t)ATTN_SHADOW;
+        }
         if (result != EXEC_FAULT) {
             return result;
         }

@@ -395,6 +395,22 @@ static void mov_ss_holds_back_debug_traps_and_nmis(void **state)
     fixture_free(f);
 }
 
+static void a_fault_ends_the_shadow_before_its_handler(void **state)
+{
+    struct fixture *f = with_apic();
+
+    (void)state;
+    f->cpu->rflags_rest = RFLAGS_IF;
+    f->cpu->shadow_sti = true;
+    unsigned token = cpu_event_step_begin(f->cpu);
+    cpu_raise(f->cpu, X_UD);
+    cpu_event_step_end(f->cpu, token, EXEC_FAULT);
+    assert_true(f->cpu->shadow_sti); /* a VM exit would still report it */
+    assert_int_equal(cpu_deliver(f->cpu), EXEC_JUMP);
+    assert_false(f->cpu->shadow_sti);
+    fixture_free(f);
+}
+
 static void hlt_wakes_for_deliverable_events_only(void **state)
 {
     struct fixture *f = with_apic();
@@ -458,6 +474,7 @@ int main(void)
         cmocka_unit_test(nmis_are_blocked_until_iret),
         cmocka_unit_test(single_steps_come_after_the_instruction_and_before_interrupts),
         cmocka_unit_test(mov_ss_holds_back_debug_traps_and_nmis),
+        cmocka_unit_test(a_fault_ends_the_shadow_before_its_handler),
         cmocka_unit_test(hlt_wakes_for_deliverable_events_only),
         cmocka_unit_test(init_and_sipi_start_a_processor_at_its_vector),
     };
