@@ -13,7 +13,7 @@
 #include "sim/lab/testbed_images.h"
 #include "sim/lab/testbed_ports.h"
 #include "sim/lab/tracker.h"
-#include "sim/lab/wire.h"
+#include "sim/lab/lab_wire.h"
 #include "sim/platform/platform.h"
 
 enum { NIC_BDF = 0x0100, SNAPSHOT_ZSTD_LEVEL = 3, REASON_LOST };
@@ -22,7 +22,7 @@ struct testbed {
     struct testbed_config config;
     struct machine *machine;
     struct nic *nic;
-    struct wire *wire;
+    struct lab_wire *wire;
     struct lab_device *lab;
     struct testbed_images *images;
     struct testbed_ports *ports;
@@ -99,7 +99,7 @@ take_tally(const struct testbed *t)
     add_report(t, &sum, LAB_CHANNEL_ROOT);
     for (unsigned k = 0; k < t->config.accounted; k++)
         add_report(t, &sum, LAB_CHANNEL_CHILD + k);
-    sum.delivered = sum.counter[LAB_DELIVERED] + wire_received(t->wire);
+    sum.delivered = sum.counter[LAB_DELIVERED] + lab_wire_received(t->wire);
     for (unsigned i = LAB_DROP_RESERVED_MULTICAST; i <= LAB_DROP_LAST; i++)
         sum.dropped += sum.counter[i];
     for (unsigned reason = NIC_DROP_NONE + 1; reason < NIC_DROP_COUNT; reason++)
@@ -150,7 +150,7 @@ static void
 start(void *ctx, uint64_t cycle)
 {
     struct testbed *t = ctx;
-    wire_start(t->wire, cycle);
+    lab_wire_start(t->wire, cycle);
 }
 
 static void
@@ -203,7 +203,7 @@ fail(struct testbed *t, enum machine_stop stop)
 static bool
 all_done(const struct testbed *t, uint64_t count)
 {
-    return wire_sent_all(t->wire) && lab_device_sent_all(t->lab) >= t->config.accounted && nic_idle(t->nic)
+    return lab_wire_sent_all(t->wire) && lab_device_sent_all(t->lab) >= t->config.accounted && nic_idle(t->nic)
         && count >= t->offered;
 }
 
@@ -217,8 +217,8 @@ give_up(struct testbed *t, uint64_t count)
              "no progress for %llu ms of virtual time: %llu of %llu frames accounted for; the wire sent %u of %u, "
              "received %llu, children delivered %llu and sent %llu; see the console output and --set trace=true",
              (unsigned long long)(t->config.patience_ns / 1000000), (unsigned long long)count,
-             (unsigned long long)t->offered, wire_sent(t->wire), t->config.schedule->wire_count,
-             (unsigned long long)wire_received(t->wire), (unsigned long long)sum.counter[LAB_DELIVERED],
+             (unsigned long long)t->offered, lab_wire_sent(t->wire), t->config.schedule->wire_count,
+             (unsigned long long)lab_wire_received(t->wire), (unsigned long long)sum.counter[LAB_DELIVERED],
              (unsigned long long)sum.counter[LAB_SENT]);
 }
 
@@ -231,14 +231,14 @@ judge(struct testbed *t)
         t->phase = TESTBED_REPLAYING;
         begin_interval(t);
     }
-    uint64_t count = t->phase == TESTBED_REPLAYING ? accounted(t) + wire_sent(t->wire) : 0;
-    if (t->phase == TESTBED_REPLAYING && all_done(t, count - wire_sent(t->wire)))
+    uint64_t count = t->phase == TESTBED_REPLAYING ? accounted(t) + lab_wire_sent(t->wire) : 0;
+    if (t->phase == TESTBED_REPLAYING && all_done(t, count - lab_wire_sent(t->wire)))
         t->phase = TESTBED_FINISHED;
     if (count != t->last_accounted || t->phase == TESTBED_FINISHED) {
         t->last_accounted = count;
         t->last_progress_slice = t->slice;
     } else if ((t->slice - t->last_progress_slice) * TESTBED_SLICE_NS >= t->config.patience_ns)
-        give_up(t, count - wire_sent(t->wire));
+        give_up(t, count - lab_wire_sent(t->wire));
 }
 
 enum testbed_phase
@@ -300,7 +300,7 @@ report_children(const struct testbed *t, struct testbed_result *r)
                                                      report.counters[LAB_SENT], report.payload_hash };
         hashes[k] = k < t->config.accounted ? report.payload_hash : 0;
     }
-    r->wire_hash = hashes[r->children] = wire_received_hash(t->wire);
+    r->wire_hash = hashes[r->children] = lab_wire_received_hash(t->wire);
     r->payload_hash = XXH3_64bits(hashes, (r->children + 1) * sizeof *hashes);
 }
 
@@ -329,11 +329,11 @@ testbed_result(struct testbed *t, struct testbed_result *r)
     memset(r, 0, sizeof *r);
     r->offered = t->offered;
     r->delivered = sum.delivered;
-    r->wire_received = wire_received(t->wire);
+    r->wire_received = lab_wire_received(t->wire);
     r->signals_sent = sum.counter[LAB_SIGNALS_SENT];
     r->signals_saved = sum.counter[LAB_SIGNALS_SAVED];
     r->interrupts = sum.counter[LAB_INTERRUPTS];
-    r->paused_ns = machine_cycles_to_ns(wire_paused_cycles(t->wire));
+    r->paused_ns = machine_cycles_to_ns(lab_wire_paused_cycles(t->wire));
     report_drops(t, &sum, r);
     report_children(t, r);
     if (t->measuring)
@@ -343,7 +343,7 @@ testbed_result(struct testbed *t, struct testbed_result *r)
 /* --- state ---------------------------------------------------------------------- */
 
 static void visit_nic(void *ctx, struct state *s) { nic_state(ctx, s); }
-static void visit_wire(void *ctx, struct state *s) { wire_state(ctx, s); }
+static void visit_wire(void *ctx, struct state *s) { lab_wire_state(ctx, s); }
 static void visit_lab(void *ctx, struct state *s) { lab_device_state(ctx, s); }
 
 /* What the testbed itself knows, beside the machine: saved, but no part of the machine's hash. */
@@ -450,17 +450,17 @@ build_laboratory(struct testbed *t, char *error, size_t error_size)
     if (!t->ports)
         return false;
     t->tracker = tracker_new(t->machine, t->config.schedule, t->ports);
-    t->wire = wire_new(t->machine, t->config.schedule, t->config.lossless, testbed_ports_wire_frame, t->ports);
+    t->wire = lab_wire_new(t->machine, t->config.schedule, t->config.lossless, testbed_ports_wire_frame, t->ports);
     t->lab = lab_device_new(t->machine, &lab);
     if (t->wire) {
-        struct nic_config nic = { NIC_BDF, { 0x02, 0x82, 0x59, 0x90, 0x00, 0x01 }, wire_peer(t->wire) };
+        struct nic_config nic = { NIC_BDF, { 0x02, 0x82, 0x59, 0x90, 0x00, 0x01 }, lab_wire_peer(t->wire) };
         t->nic = nic_new(t->machine, &nic);
     }
     if (!t->wire || !t->lab || !t->nic || !t->tracker) {
         snprintf(error, error_size, "out of memory");
         return false;
     }
-    wire_connect(t->wire, t->nic);
+    lab_wire_connect(t->wire, t->nic);
     machine_add_part(t->machine, "nic", visit_nic, t->nic);
     machine_add_part(t->machine, "wire", visit_wire, t->wire);
     machine_add_part(t->machine, "lab", visit_lab, t->lab);
@@ -500,7 +500,7 @@ testbed_free(struct testbed *t, char *error, size_t error_size)
     }
     good = testbed_ports_free(t->ports, error, error_size) && good;
     testbed_images_free(t->images);
-    wire_free(t->wire);
+    lab_wire_free(t->wire);
     nic_free(t->nic);
     lab_device_free(t->lab);
     machine_free(t->machine);

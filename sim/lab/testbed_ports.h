@@ -20,7 +20,7 @@ struct testbed_ports *testbed_ports_new(const char *folder, unsigned children,
                                         char *error, size_t error_size);
 bool testbed_ports_free(struct testbed_ports *, char *error, size_t error_size);
 
-/* A wire_frame_fn with the ports as its context. */
+/* A lab_wire_frame_fn with the ports as its context. */
 void testbed_ports_wire_frame(void *ports, bool to_card, const uint8_t *frame, size_t size, uint64_t now);
 /* A frame that a child's link layer received or sends. */
 void testbed_ports_child_frame(struct testbed_ports *, unsigned child, bool received, const uint8_t *frame, size_t size,

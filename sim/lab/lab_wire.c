@@ -1,5 +1,5 @@
 /* PAUSE: IEEE 802.3 Annex 31B "MAC Control PAUSE operation"; a quantum is 512 bit times. */
-#include "sim/lab/wire.h"
+#include "sim/lab/lab_wire.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +13,12 @@
 
 enum { PAUSE_QUANTUM_BYTES = 64 };
 
-struct wire {
+struct lab_wire {
     struct machine *machine;
     struct nic *nic;
     const struct schedule *schedule;
     bool flow_control;
-    wire_frame_fn *observer;
+    lab_wire_frame_fn *observer;
     void *ctx;
     struct event arrival;      /* last bit of the frame in flight reaches the card */
     bool started;
@@ -62,7 +62,7 @@ later(uint64_t a, uint64_t b)
 
 /* Plans the arrival of frame 'next': its time, a free line, no pause. */
 static void
-plan(struct wire *w, uint64_t now)
+plan(struct lab_wire *w, uint64_t now)
 {
     if (!w->started || w->next == w->schedule->wire_count)
         return;
@@ -76,7 +76,7 @@ plan(struct wire *w, uint64_t now)
 static void
 arrive(void *ctx, uint64_t now)
 {
-    struct wire *w = ctx;
+    struct lab_wire *w = ctx;
     const struct schedule_frame *f = &w->schedule->wire[w->next];
     uint64_t begin = now - time_wire_cycles(w->machine, f->length);
 
@@ -96,7 +96,7 @@ arrive(void *ctx, uint64_t now)
 static void
 transmitted(void *ctx, const uint8_t *frame, size_t size, uint64_t now)
 {
-    struct wire *w = ctx;
+    struct lab_wire *w = ctx;
     TRACE(w->machine, now, TRACE_WIRE_TX, w->received, size, 0, 0);
     w->received++;
     w->received_bytes += size;
@@ -108,7 +108,7 @@ transmitted(void *ctx, const uint8_t *frame, size_t size, uint64_t now)
 static void
 pause(void *ctx, uint16_t quanta, uint64_t now)
 {
-    struct wire *w = ctx;
+    struct lab_wire *w = ctx;
     if (!w->flow_control)
         return;
     /* Bytes on the wire last 8 bit times each; overhead is in the row already. */
@@ -124,10 +124,10 @@ pause(void *ctx, uint16_t quanta, uint64_t now)
         plan(w, now);
 }
 
-struct wire *
-wire_new(struct machine *m, const struct schedule *schedule, bool flow_control, wire_frame_fn *observer, void *ctx)
+struct lab_wire *
+lab_wire_new(struct machine *m, const struct schedule *schedule, bool flow_control, lab_wire_frame_fn *observer, void *ctx)
 {
-    struct wire *w = calloc(1, sizeof *w);
+    struct lab_wire *w = calloc(1, sizeof *w);
     if (!w)
         return NULL;
     w->machine = m;
@@ -141,7 +141,7 @@ wire_new(struct machine *m, const struct schedule *schedule, bool flow_control, 
 }
 
 void
-wire_free(struct wire *w)
+lab_wire_free(struct lab_wire *w)
 {
     if (!w)
         return;
@@ -150,19 +150,19 @@ wire_free(struct wire *w)
 }
 
 struct nic_peer
-wire_peer(struct wire *w)
+lab_wire_peer(struct lab_wire *w)
 {
     return (struct nic_peer){ transmitted, pause, w };
 }
 
 void
-wire_connect(struct wire *w, struct nic *nic)
+lab_wire_connect(struct lab_wire *w, struct nic *nic)
 {
     w->nic = nic;
 }
 
 void
-wire_start(struct wire *w, uint64_t cycle)
+lab_wire_start(struct lab_wire *w, uint64_t cycle)
 {
     w->started = true;
     w->start = cycle;
@@ -171,7 +171,7 @@ wire_start(struct wire *w, uint64_t cycle)
 }
 
 void
-wire_state(struct wire *w, struct state *s)
+lab_wire_state(struct lab_wire *w, struct state *s)
 {
     state_part(s, "wire");
     STATE_VISIT(s, w->started);
@@ -188,9 +188,9 @@ wire_state(struct wire *w, struct state *s)
     event_state(w->machine->events, &w->arrival, s);
 }
 
-uint32_t wire_sent(const struct wire *w) { return w->next; }
-bool wire_sent_all(const struct wire *w) { return w->started && w->next == w->schedule->wire_count; }
-uint64_t wire_received(const struct wire *w) { return w->received; }
-uint64_t wire_received_bytes(const struct wire *w) { return w->received_bytes; }
-uint64_t wire_received_hash(const struct wire *w) { return w->received_hash; }
-uint64_t wire_paused_cycles(const struct wire *w) { return w->paused_cycles; }
+uint32_t lab_wire_sent(const struct lab_wire *w) { return w->next; }
+bool lab_wire_sent_all(const struct lab_wire *w) { return w->started && w->next == w->schedule->wire_count; }
+uint64_t lab_wire_received(const struct lab_wire *w) { return w->received; }
+uint64_t lab_wire_received_bytes(const struct lab_wire *w) { return w->received_bytes; }
+uint64_t lab_wire_received_hash(const struct lab_wire *w) { return w->received_hash; }
+uint64_t lab_wire_paused_cycles(const struct lab_wire *w) { return w->paused_cycles; }
