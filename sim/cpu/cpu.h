@@ -152,6 +152,10 @@ struct cpu {
     /* --- reachable, not byte-addressable */
     union xmm xmm[16] __attribute__((aligned(16)));
     struct tlb_entry *tlb; /* soft TLB of the current context; mmu/ owns and switches it */
+    struct jump *jump;     /* jump cache; owned by core */
+    uint64_t jump_stamp;   /* distinguishes its entries by context and mode [high 16 bits] */
+    struct insn *block;    /* head of the running block; its costs are paid */
+    union xmm sse_from, sse_to; /* operands of the running SSE operation; not architectural */
 
     /* --- architectural */
     struct machine *machine;   /* owner; not saved */
@@ -242,12 +246,6 @@ bool cpu_translate_peek(struct cpu *, uint64_t linear, uint64_t *spa);
  * MMIO or a code page being written (then use the slow access functions). */
 enum exec_result mmu_fill(struct cpu *, uint64_t linear, unsigned size, enum access_kind,
                           uint8_t **host, uint64_t *spa);
-
-/* For mmu/: tells the core that translations it may have remembered (its jump
- * cache) are gone.  Call it whenever entries of any context of this processor
- * are dropped or a context's array is given to another address space; a mere
- * switch of cpu->tlb between contexts needs no call. */
-void cpu_translations_dropped(struct cpu *);
 
 /* Context changes.  Each keeps what silicon would keep (PCID, VPID, globals). */
 void mmu_cr3_written(struct cpu *, bool keep_pcid);

@@ -5,6 +5,7 @@ What is written depends on the output's name:
   opcodes.h        enum op, op_name()'s table, timing classes
   sys_functions.h  declarations of every sys: function
   sse_functions.h  declarations of every sse: and ssef: function
+  builders.h       declarations of the builders (after sim/cpu/decode/row.h)
   sse_forms.def    SSE_FORM(id, fn, faults, size, to, from) per record form
   opcode_rows.inc  the rows and their index by map and opcode
 The grammar is at the top of the table.
@@ -183,8 +184,7 @@ def c_row(r):
 
 def write_rows(rows):
     sse_forms(rows)
-    out = [f'build_fn build_{b};' for b in unique('sse' if r.builder == 'ssef' else r.builder for r in rows)]
-    out += ['const struct x86_row x86_rows[] = {'] + [c_row(r) for r in rows] + ['};',
+    out = ['const struct x86_row x86_rows[] = {'] + [c_row(r) for r in rows] + ['};',
             f'const unsigned x86_row_count = {len(rows)};']
     lists, index = [], []
     for m in range(4):
@@ -216,6 +216,9 @@ def main():
         out = write_opcodes(rows)
     elif name == 'opcode_rows.inc':
         out = write_rows(rows)
+    elif name == 'builders.h':
+        out = [f'build_fn build_{b};' for b in unique('sse' if r.builder == 'ssef' else r.builder for r in rows if r.builder != 'sys')]
+        out += ['build_fn build_sys;']
     elif name == 'sse_forms.def':
         out = ['SSE_FORM(%s, %s, %d, %d, %s, %s)' % f for f in sse_forms(rows).values()]
     elif name == 'sys_functions.h':

@@ -1,0 +1,94 @@
+/* The hot core's private side: what handlers, slow path, dispatcher and code cache share.
+ *
+ * Time inside a block.  A block's cost is paid at its head: cpu->budget falls
+ * by the whole cost.  Whoever leaves early, or needs exact time, gives back
+ * the share of the instructions not yet done (core_refund) and books the rest
+ * into cpu->now (core_book).  The share of the last k of n instructions is
+ * cost * k / n, so however a block is cut, its parts sum to its cost.
+ *
+ * Leaving.  Handlers leave a block by plain return, with cpu->rip set and
+ * core->result saying why.  core->leave asks for that at the next instruction boundary:
+ * attention was raised or code was written.
+ */
+#ifndef SIM_CPU_CORE_H
+#define SIM_CPU_CORE_H
+
+#include "sim/cpu/core_hooks.h"
+#include "sim/cpu/decode/insn.h"
+
+enum { JUMP_ENTRIES = 16384, STAMPS = 64, CROSSINGS = 64, CROSSING_RECORDS = 24 };
+
+/* Jump cache: where an indirect or far transfer goes. */
+struct jump {
+    uint64_t key;       /* linear address ^ stamp; JUMP_NO_KEY when empty */
+    struct insn *entry; /* head of the block that starts there */
+};
+#define JUMP_NO_KEY 0x0000deadbeef0001ull /* stamps are never 0 and addresses canonical: no such key */
+
+/* An instruction that crosses pages is decoded for this processor alone and
+ * found again as long as its bytes are the same. */
+struct crossing {
+    uint64_t linear;
+    uint32_t mode, page;
+    uint8_t bytes[15];
+    struct insn record[CROSSING_RECORDS];
+    struct sys_site site;
+};
+
+struct core {
+    enum exec_result result; /* why the last block was left */
+    bool leave;              /* leave the block at the next instruction boundary */
+    bool fell;               /* run_one: the record went on to its successor */
+    bool chain;              /* blocks may be linked and remembered; off for crosscheck */
+    bool timed;
+    int64_t booked;          /* cpu->budget up to which time is in cpu->now */
+    uint32_t fraction;       /* of cpu->now [1/16 cycle]; machine state */
+    struct insn *asking;     /* its link should be set to the block found next, or NULL */
+    bool near_page;          /* rip lies in the page just run; 'page' is its RAM page index: no translation needed */
+    uint32_t page;
+    struct insn *dead;       /* dropped head that should forward to the block found next, or NULL */
+    struct insn step[2];     /* scratch for running exactly one record */
+    struct sys_insn sys;     /* scratch: what a system function gets */
+    struct { uint64_t epoch; uint32_t mode; } stamp[STAMPS];
+    uint16_t stamp_value[STAMPS];
+    unsigned stamp_next;
+    uint16_t stamp_last;
+    uint64_t stamp_now;      /* of the current epoch and mode; cpu->jump_stamp unless chaining is off */
+    uint64_t stamp_epoch;
+    uint32_t stamp_mode;
+    uint64_t *own_buckets;   /* when sim/time gave none */
+    struct core_hooks hooks;
+    uint64_t blocks;         /* counted while hooks are on */
+    struct crossing crossing[CROSSINGS];
+};
+
+/* --- called by handlers ------------------------------------------------------- */
+
+void core_slow(struct cpu *c, struct insn *r);       /* the access is not a hit */
+void core_fault(struct cpu *c, struct insn *r);      /* cpu_raise was called */
+void core_sys(struct cpu *c, struct insn *r);
+void core_enter_slow(struct cpu *c, struct insn *r); /* the budget ends inside this block */
+void core_leave(struct cpu *c, struct insn *r, uint64_t linear);
+enum exec_result core_segment(struct cpu *c, const struct insn *r, uint64_t ea); /* into cpu->addr */
+void core_touch(struct cpu *c, uint64_t linear, const void *host, unsigned size, bool write);
+void core_time_block(struct cpu *c, const struct insn *enter);
+int64_t core_link_offset(const struct insn *r); /* of the target of a linked branch [bytes from code_page] */
+op_fn core_exit, core_stop, core_dead, core_forward, core_observed;
+
+static inline struct jump *core_jump_slot(struct cpu *c, uint64_t linear)
+{
+    return &c->jump[(linear ^ linear >> 12) & (JUMP_ENTRIES - 1)];
+}
+
+/* --- slow.c, run.c, string.c ---------------------------------------------------- */
+
+void core_refund(struct cpu *c, unsigned remaining);
+void core_charge(struct cpu *c, unsigned remaining);
+void core_book(struct cpu *c);
+void core_run_one(struct cpu *c, const struct insn *r);
+/* Linear address as rip: relative to CS outside 64-bit mode. */
+uint64_t core_rip(const struct cpu *c, uint64_t linear);
+uint64_t core_fetch_linear(const struct cpu *c); /* of cpu->rip */
+void core_stop_unimplemented(struct cpu *c, uint64_t linear, const char *what);
+
+#endif

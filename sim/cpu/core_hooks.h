@@ -1,0 +1,38 @@
+/* Watching the hot core: for the crosscheck, service tracing and tests.
+ *
+ * Block hooks see every `every`-th block: `before` with the state as it is
+ * before the block's first instruction, `after` when it was left (finished,
+ * or cut short by a fault, an event or the end of the budget).  While they
+ * are on blocks are not chained, so all of them pass the dispatcher; what the
+ * machine computes, and when, is the same.
+ *
+ * Entry observers fire before an instruction at a physical address executes,
+ * each time; the block that starts there gets a special head, all others pay nothing.
+ *
+ * Hooks only look.  They must not change the machine.
+ */
+#ifndef SIM_CPU_CORE_HOOKS_H
+#define SIM_CPU_CORE_HOOKS_H
+
+#include "sim/cpu/cpu.h"
+
+struct core_block_end {
+    enum exec_result result; /* EXEC_OK: ran on; EXEC_FAULT: cpu->fault, nothing delivered yet; else as there */
+    uint64_t instructions;   /* retired in the block [count] */
+};
+
+struct core_hooks {
+    uint64_t every; /* 0 = off */
+    void *ctx;
+    void (*before)(void *ctx, struct cpu *);
+    void (*after)(void *ctx, struct cpu *, const struct core_block_end *);
+};
+
+/* Copies the hooks; NULL turns them off.  Not from within a hook. */
+void core_hooks_set(struct cpu *, const struct core_hooks *);
+
+typedef void core_observer_fn(void *ctx, struct cpu *);
+/* One observer per machine and address; a second call for an address replaces it, fn NULL removes it. */
+void core_observe_entry(struct machine *, uint64_t spa, core_observer_fn *fn, void *ctx);
+
+#endif

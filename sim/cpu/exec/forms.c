@@ -1,0 +1,24 @@
+/* The table of forms: names, handlers of each tier, what they touch. */
+#include "sim/cpu/exec/forms.h"
+
+#include "sim/cpu/core.h"
+
+#define X(name, memory, bits) op_fn op_##name, timed_##name;
+#define SSE_FORM(id, fn, faults, size, to, from) op_fn op_##id##_r, op_##id##_m, timed_##id##_r, timed_##id##_m;
+ALL_FORMS
+#include "x86/sse_forms.def"
+#undef SSE_FORM
+#undef X
+
+#define X(name, memory, bits) [FORM_##name] = { #name, op_##name, timed_##name, memory, bits / 8 },
+#define SSE_FORM(id, fn, faults, size, to, from)                                          \
+    [FORM_##id##_r] = { #id "_r", op_##id##_r, timed_##id##_r, NONE, size },              \
+    [FORM_##id##_m] = { #id "_m", op_##id##_m, timed_##id##_m, AT_X | (size == 16 ? ALIGN : 0), size },
+const struct form_info form_info[FORM_COUNT] = {
+    ALL_FORMS
+#include "x86/sse_forms.def"
+    [FORM_exit] = { "exit", core_exit, core_exit, NONE, 0 },
+    [FORM_stop] = { "stop", core_stop, core_stop, NONE, 0 },
+};
+#undef SSE_FORM
+#undef X

@@ -1,0 +1,668 @@
+/* The run loop: finds blocks, runs them, looks at events between them, keeps time.
+ *
+ * One round of the loop: look at what needs attention; if halted, let time
+ * pass; else give the blocks a budget up to the next boundary and run until it is used up or
+ * something happens.  When the next block does not fit into the budget it is
+ * run record by record up to that very instruction.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/base/event.h"
+#include "sim/base/state.h"
+#include "sim/cpu/apic/apic.h"
+#include "sim/cpu/cache/code_cache.h"
+#include "sim/cpu/core.h"
+#include "sim/cpu/decode/decode.h"
+#include "sim/cpu/event/event.h"
+#include "sim/cpu/exec/forms.h"
+#include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/system/system.h"
+#include "sim/debug/disasm.h"
+#include "sim/machine.h"
+#include "sim/mem/mem.h"
+#include "sim/time/timing.h"
+#include "sim/vtx/vtx.h"
+
+#define CPU_PAGE_MASK (~0xfffull)
+enum { STAMP_LAST = 0xfffe }; /* 0 never matches anything, 0xffff could match an empty entry */
+
+/* --- addresses ------------------------------------------------------------------------ */
+
+uint64_t core_rip(const struct cpu *c, uint64_t linear)
+{
+    return c->mode & MODE_LONG64 ? linear : (uint32_t)(linear - c->seg[CS].base);
+}
+
+uint64_t core_fetch_linear(const struct cpu *c)
+{
+    return c->mode & MODE_LONG64 ? c->rip : (uint32_t)(c->seg[CS].base + c->rip);
+}
+
+/* --- time ------------------------------------------------------------------------------- */
+
+/* Cost of the running block's last 'remaining' instructions [budget units]. */
+static int64_t share(const struct cpu *c, unsigned remaining)
+{
+    const struct insn *b = c->block;
+    return c->core->timed ? (int64_t)((uint64_t)b->cost * remaining / b->instructions) : remaining;
+}
+
+void core_refund(struct cpu *c, unsigned remaining)
+{
+    int64_t cost = share(c, remaining);
+
+    c->budget += cost;
+    c->bucket_cycles[c->block->bucket] -= (uint64_t)cost;
+    if (c->core->timed) {
+        c->instructions -= remaining;
+    }
+}
+
+void core_charge(struct cpu *c, unsigned remaining)
+{
+    int64_t cost = share(c, remaining);
+
+    c->budget -= cost;
+    c->bucket_cycles[c->block->bucket] += (uint64_t)cost;
+    if (c->core->timed) {
+        c->instructions += remaining;
+    }
+}
+
+void core_book(struct cpu *c)
+{
+    struct core *core = c->core;
+    uint64_t spent = (uint64_t)(core->booked - c->budget);
+
+    core->booked = c->budget;
+    if (!core->timed) {
+        c->now += spent;
+        c->instructions += spent;
+        return;
+    }
+    spent += core->fraction;
+    c->now += spent >> TIME_UNIT_SHIFT;
+    core->fraction = spent & ((1u << TIME_UNIT_SHIFT) - 1);
+}
+
+/* Budget up to 'until', everything so far being booked. */
+static void budget_set(struct cpu *c, uint64_t until)
+{
+    uint64_t cycles = until > c->now ? until - c->now : 0;
+    struct core *core = c->core;
+
+    if (cycles > (uint64_t)INT64_MAX >> 5) {
+        cycles = (uint64_t)INT64_MAX >> 5;
+    }
+    c->budget = core->timed ? (int64_t)(cycles << TIME_UNIT_SHIFT) - core->fraction : (int64_t)cycles;
+    core->booked = c->budget;
+}
+
+void core_touch(struct cpu *c, uint64_t linear, const void *host, unsigned size, bool write)
+{
+    const struct mem *mem = c->machine->mem;
+    uint64_t at = (uint64_t)((const uint8_t *)host - mem_ram_base(mem));
+
+    if (at < mem_ram_size(mem)) { /* else a bounce buffer: MMIO is charged by its own rows */
+        time_data(c, linear, at < MEM_HOLE_START ? at : at + (MEM_HOLE_END - MEM_HOLE_START), size, write);
+    }
+}
+
+void core_time_block(struct cpu *c, const struct insn *enter)
+{
+    const struct insn *last = enter + enter->records - 1;
+    uint64_t spa = (uint64_t)enter->page * MEM_PAGE_SIZE + enter->offset;
+
+    if (spa >= MEM_HOLE_START) {
+        spa += MEM_HOLE_END - MEM_HOLE_START;
+    }
+    time_code(c, c->code_page + enter->offset, spa, (unsigned)(last->offset + last->length - enter->offset));
+}
+
+int64_t core_link_offset(const struct insn *r)
+{
+    const struct insn *to = r->link;
+    return to->form == FORM_exit || to->form == FORM_away ? to->imm : to->offset;
+}
+
+/* --- leaving blocks ------------------------------------------------------------------------ */
+
+/* A transfer whose target is not in the jump cache.  A near transfer to a
+ * non-canonical address faults itself: "CALL", "JMP", "RET" in SDM Vol 2. */
+void core_leave(struct cpu *c, struct insn *r, uint64_t linear)
+{
+    if (c->mode & MODE_LONG64 && !cpu_canonical(linear) &&
+        (r->form == FORM_ret || r->form == FORM_go || r->form == FORM_call_go)) {
+        if (r->form == FORM_ret) {
+            c->gpr[RSP] -= 8 + (uint64_t)r->imm;
+        } else if (r->form == FORM_call_go) {
+            c->gpr[RSP] += 8;
+        }
+        cpu_raise_error(c, X_GP, 0);
+        core_fault(c, r);
+        return;
+    }
+    c->rip = core_rip(c, linear);
+}
+
+/* The end of a link that nobody resolved yet; its owner is two records back. */
+void core_exit(struct cpu *c, struct insn *r)
+{
+    struct core *core = c->core;
+
+    core->asking = core->chain ? r - 2 : NULL;
+    core->near_page = true;
+    core->page = r->page;
+    c->rip = core_rip(c, c->code_page + (uint64_t)r->imm);
+}
+
+void core_enter_slow(struct cpu *c, struct insn *r)
+{
+    c->core->near_page = true;
+    c->core->page = r->page;
+    c->rip = core_rip(c, c->code_page + r->offset);
+}
+
+/* Head of a dropped block: the dispatcher finds its successor and leaves a forward. */
+void core_dead(struct cpu *c, struct insn *r)
+{
+    core_enter_slow(c, r);
+    c->core->dead = r;
+}
+
+void core_forward(struct cpu *c, struct insn *r)
+{
+    while (r->link->fn == core_forward) {
+        r->link = r->link->link; /* shorten the path */
+    }
+    return r->link->fn(c, r->link);
+}
+
+/* Head of a block with an entry observer. */
+void core_observed(struct cpu *c, struct insn *r)
+{
+    if (c->budget >= (int64_t)r->cost) { /* else the dispatcher does it */
+        c->rip = core_rip(c, c->code_page + r->offset);
+        core_book(c);
+        code_cache_call_observer(c->machine->code, c, r->page, r->offset);
+    }
+    op_fn *enter = c->core->timed ? form_info[FORM_enter].timed : form_info[FORM_enter].fn;
+    return enter(c, r);
+}
+
+/* --- finding blocks --------------------------------------------------------------------------- */
+
+/* The jump cache serves many address spaces and modes at once: each pair of
+ * (translation epoch, mode) has a stamp in the keys' high bits. */
+static void stamp_pick(struct cpu *c)
+{
+    struct core *core = c->core;
+    uint64_t epoch = mmu_code_epoch(c);
+
+    if (core->stamp_epoch == epoch && core->stamp_mode == c->mode) {
+        return;
+    }
+    core->stamp_epoch = epoch;
+    core->stamp_mode = c->mode;
+    unsigned i = 0;
+    while (i < STAMPS && (core->stamp[i].epoch != epoch || core->stamp[i].mode != c->mode)) {
+        i++;
+    }
+    if (i == STAMPS) {
+        if (core->stamp_last == STAMP_LAST) {
+            core->stamp_last = 0;
+            memset(core->stamp, 0, sizeof core->stamp);
+            for (unsigned n = 0; n < JUMP_ENTRIES; n++) {
+                c->jump[n].key = JUMP_NO_KEY;
+            }
+        }
+        i = core->stamp_next++ % STAMPS;
+        core->stamp[i].epoch = epoch;
+        core->stamp[i].mode = c->mode;
+        core->stamp_value[i] = ++core->stamp_last;
+    }
+    core->stamp_now = (uint64_t)core->stamp_value[i] << 48;
+    c->jump_stamp = core->chain ? core->stamp_now : 0;
+}
+
+static void stop_outside_ram(struct cpu *c, uint64_t linear, uint64_t spa)
+{
+    machine_request_stop(c->machine, STOP_UNIMPLEMENTED, 0,
+                         "cpu%u fetches an instruction at %#llx from physical %#llx, which is not RAM", c->index,
+                         (unsigned long long)linear, (unsigned long long)spa);
+    c->core->result = EXEC_STOP;
+}
+
+/* Bytes of an instruction that goes on in the next page. */
+static struct insn *crossing_find(struct cpu *c, uint64_t linear, uint64_t spa)
+{
+    struct core *core = c->core;
+    struct machine *m = c->machine;
+    unsigned head = (unsigned)(4096 - (linear & 4095));
+    struct crossing *x = &core->crossing[(linear >> 12 ^ linear) % CROSSINGS];
+    uint8_t bytes[15];
+    uint64_t second;
+
+    core->result = mmu_fetch(c, c->mode & MODE_LONG64 ? linear + head : (uint32_t)(linear + head), &second);
+    if (core->result != EXEC_OK) {
+        return NULL;
+    }
+    const uint8_t *low = mem_ram(m->mem, spa), *high = mem_ram(m->mem, second);
+    if (!high) {
+        stop_outside_ram(c, linear + head, second);
+        return NULL;
+    }
+    assert(head < 15);
+    memcpy(bytes, low, head);
+    memcpy(bytes + head, high, 15 - head);
+    uint32_t page = (uint32_t)mem_page_index(spa);
+    if (x->linear == linear && x->mode == c->mode && x->page == page && !memcmp(x->bytes, bytes, 15)) {
+        return x->record;
+    }
+    *x = (struct crossing){ .linear = linear, .mode = c->mode, .page = page };
+    memcpy(x->bytes, bytes, 15);
+    const struct decode_request request = {
+        .bytes = x->bytes, .size = 15, .offset = (unsigned)(linear & 4095), .mode = c->mode, .page = page, .limit = 1,
+        .alone = true, .timed = core->timed, .sites = &x->site + 1, .entry = x->record,
+    };
+    struct decode_result decoded = decode_block(&request);
+    assert(decoded.end);
+    x->record->cost = core->timed ? 1u << TIME_UNIT_SHIFT : 1;
+    x->record->bucket = (uint16_t)bucket_of_code(m, spa, c->mode & MODE_NONROOT);
+    return x->record;
+}
+
+static void fill_link(struct core *core, struct insn *entry)
+{
+    if (core->asking) {
+        core->asking->link = entry;
+    }
+    if (core->dead) {
+        core->dead->link = entry;
+        core->dead->fn = core_forward;
+    }
+    core->asking = core->dead = NULL;
+}
+
+/* Block at cpu->rip, or NULL with core->result. */
+static struct insn *find_block(struct cpu *c)
+{
+    struct core *core = c->core;
+    struct machine *m = c->machine;
+    uint64_t linear = core_fetch_linear(c), spa;
+    struct jump *j = core_jump_slot(c, linear);
+    bool near_page = core->near_page;
+    uint32_t page = core->page;
+
+    core->near_page = false;
+    c->code_page = linear & CPU_PAGE_MASK;
+    if (!near_page) {
+        core->asking = core->dead = NULL;
+        if (j->key == (linear ^ core->stamp_now)) {
+            return j->entry;
+        }
+        if (!(c->mode & (MODE_LONG64 | MODE_FLAT)) && c->rip > c->seg[CS].limit) {
+            core->result = cpu_raise_error(c, X_GP, 0);
+            return NULL;
+        }
+        core->result = mmu_fetch(c, linear, &spa);
+        if (core->result != EXEC_OK) {
+            return NULL;
+        }
+        if (!mem_ram(m->mem, spa)) {
+            stop_outside_ram(c, linear, spa);
+            return NULL;
+        }
+        page = (uint32_t)mem_page_index(spa);
+    }
+    unsigned offset = (unsigned)(linear & 4095);
+    struct insn *entry = code_cache_find(m->code, page, offset, c->mode);
+    if (!entry) {
+        entry = code_cache_make(m, c, page, offset, c->mode);
+    }
+    if (!entry) {
+        core->asking = core->dead = NULL;
+        core->result = mmu_fetch(c, linear, &spa);
+        return core->result == EXEC_OK ? crossing_find(c, linear, spa) : NULL;
+    }
+    if (near_page) {
+        fill_link(core, entry);
+    } else {
+        *j = (struct jump){ linear ^ core->stamp_now, entry };
+    }
+    return entry;
+}
+
+/* --- running -------------------------------------------------------------------------------------- */
+
+/* Record by record while the budget lasts, or exactly one instruction. */
+static void step_block(struct cpu *c, struct insn *entry, bool one)
+{
+    struct core *core = c->core;
+    struct insn *r = entry + 1;
+
+    while (entry->fn == core_forward) { /* found through a stale jump-cache entry */
+        entry = entry->link;
+    }
+    if (entry->fn == core_dead) {
+        core_dead(c, entry);
+        return;
+    }
+    if (entry->fn == core_observed) {
+        code_cache_call_observer(c->machine->code, c, entry->page, entry->offset);
+    }
+    r = entry + 1;
+    c->block = entry;
+    core_charge(c, entry->instructions);
+    if (core->timed) {
+        core_time_block(c, entry);
+    }
+    for (;;) {
+        bool more;
+        do {
+            core->result = EXEC_OK;
+            more = r->part;
+            core_run_one(c, r++);
+        } while (more && core->fell);
+        if (!core->fell) { /* left: rip and costs are settled */
+            return;
+        }
+        unsigned remaining = r[-1].remaining - 1u;
+        if (remaining == 0 || one || core->leave || c->budget + share(c, remaining) <= 0) {
+            core_refund(c, remaining);
+            c->rip = core_rip(c, c->code_page + r[-1].offset + r[-1].length);
+            return;
+        }
+    }
+}
+
+static void run_block(struct cpu *c, struct insn *entry, bool one)
+{
+    if (one || (int64_t)entry->cost > c->budget || entry->fn == core_dead || entry->fn == core_forward) {
+        step_block(c, entry, one);
+    } else {
+        entry->fn(c, entry);
+    }
+}
+
+static void run_hooked(struct cpu *c, struct insn *entry, bool one)
+{
+    struct core *core = c->core;
+    bool chosen = ++core->blocks % core->hooks.every == 0;
+
+    core_book(c);
+    uint64_t before = c->instructions;
+    if (chosen && core->hooks.before) {
+        core->hooks.before(core->hooks.ctx, c);
+    }
+    run_block(c, entry, one);
+    core_book(c);
+    if (chosen && core->hooks.after) {
+        struct core_block_end end = { .result = core->result, .instructions = c->instructions - before };
+        core->hooks.after(core->hooks.ctx, c, &end);
+    }
+}
+
+/* Blocks until the budget is used up or something happens; core->result says what. */
+static void run_blocks(struct cpu *c, bool one)
+{
+    struct core *core = c->core;
+
+    core->leave = false;
+    core->near_page = false;
+    do {
+        core->result = EXEC_OK;
+        stamp_pick(c);
+        struct insn *entry = find_block(c);
+        if (!entry) {
+            break;
+        }
+        if (core->hooks.every) {
+            run_hooked(c, entry, one);
+        } else {
+            run_block(c, entry, one);
+        }
+    } while (!one && core->result == EXEC_OK && c->budget > 0 && !core->leave);
+    core_book(c);
+}
+
+static void idle_until(struct cpu *c, uint64_t until)
+{
+    struct core *core = c->core;
+    uint64_t cycles = until > c->now ? until - c->now : 0;
+
+    if (core->timed) {
+        c->bucket_cycles[BUCKET_IDLE] += (cycles << TIME_UNIT_SHIFT) - (cycles ? core->fraction : 0);
+        core->fraction = cycles ? 0 : core->fraction;
+    } else {
+        c->bucket_cycles[BUCKET_IDLE] += cycles;
+    }
+    c->now += cycles;
+}
+
+/* What the look-up charges (a wake-up, a VM exit) becomes time. */
+static enum exec_result look(struct cpu *c)
+{
+    enum exec_result result = cpu_look(c);
+    core_book(c);
+    return result;
+}
+
+static uint64_t next_boundary(struct cpu *c, uint64_t until)
+{
+    const struct vtx_ops *vtx = c->machine->vtx;
+
+    if (!c->nonroot || !vtx) {
+        return until;
+    }
+    uint64_t due = vtx->next_due(c);
+    if (due <= c->now) {
+        c->attention |= ATTN_VTX;
+        return c->now + 1 < until ? c->now + 1 : until;
+    }
+    return due < until ? due : until;
+}
+
+/* One look and one stretch of blocks, or one instruction. False: the machine stops. */
+static bool run_once(struct cpu *c, uint64_t until, bool one)
+{
+    struct core *core = c->core;
+    uint64_t boundary = next_boundary(c, until);
+
+    budget_set(c, boundary);
+    if (c->attention) {
+        if (c->attention & ATTN_STOP) {
+            return false;
+        }
+        enum exec_result result = look(c);
+        if (result == EXEC_STOP) {
+            return false;
+        }
+        if (result != EXEC_OK) {
+            return !one;
+        }
+    }
+    if (c->activity != ACTIVE) {
+        idle_until(c, boundary);
+        return !one;
+    }
+    if (c->now >= until && !one) {
+        return true;
+    }
+    bool single = one || cpu_event_must_step(c);
+    unsigned token = single ? cpu_event_step_begin(c) : 0;
+    run_blocks(c, single);
+    if (single) {
+        cpu_event_step_end(c, token, core->result);
+    }
+    if (core->result == EXEC_FAULT) {
+        core->result = cpu_deliver(c);
+        core_book(c);
+    }
+    return core->result != EXEC_STOP;
+}
+
+void cpu_run(struct cpu *c, uint64_t until)
+{
+    while (c->now < until && run_once(c, until, false)) {
+    }
+}
+
+void cpu_step(struct cpu *c)
+{
+    run_once(c, UINT64_MAX >> 1, true);
+}
+
+void cpu_attend(struct cpu *c, uint32_t attention)
+{
+    c->attention |= attention;
+    if (c->core) {
+        c->core->leave = true;
+    }
+}
+
+/* --- loud stops --------------------------------------------------------------------------------------- */
+
+void core_stop_unimplemented(struct cpu *c, uint64_t linear, const char *what)
+{
+    uint8_t bytes[15] = { 0 };
+    unsigned have = 0;
+    char text[256];
+
+    while (have < 15 && cpu_peek(c, linear + have, bytes + have, 1)) {
+        have++;
+    }
+    disasm_once(disasm_bits(c->mode), linear, bytes, have, text, sizeof text);
+    machine_request_stop(c->machine, STOP_UNIMPLEMENTED, 0, "cpu%u at rip %#llx: %s: %s", c->index,
+                         (unsigned long long)c->rip, what, text);
+}
+
+/* --- hooks ---------------------------------------------------------------------------------------------- */
+
+void core_hooks_set(struct cpu *c, const struct core_hooks *hooks)
+{
+    struct core *core = c->core;
+
+    core->hooks = hooks ? *hooks : (struct core_hooks){ 0 };
+    core->chain = core->hooks.every == 0;
+    core->blocks = 0;
+    core->stamp_epoch = 0; /* pick the stamp again */
+    code_cache_drop_all(c->machine);
+}
+
+void core_observe_entry(struct machine *m, uint64_t spa, core_observer_fn *fn, void *ctx)
+{
+    code_cache_observe(m, spa, fn, ctx);
+}
+
+/* --- life -------------------------------------------------------------------------------------------------- */
+
+static bool core_new(struct cpu *c)
+{
+    struct core *core = calloc(1, sizeof *core);
+
+    c->core = core;
+    c->jump = calloc(JUMP_ENTRIES, sizeof *c->jump);
+    if (!core || !c->jump || !timing_cpu_new(c)) {
+        return false;
+    }
+    if (!c->bucket_cycles) {
+        c->bucket_cycles = core->own_buckets = calloc(BUCKET_MAX, sizeof *core->own_buckets);
+    }
+    for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
+        c->jump[i].key = JUMP_NO_KEY;
+    }
+    core->chain = true;
+    core->timed = c->machine->timing != NULL;
+    return c->bucket_cycles != NULL;
+}
+
+struct cpu *cpu_new(struct machine *m, unsigned index)
+{
+    struct cpu *c = aligned_alloc(64, (sizeof *c + 63) & ~63ul);
+
+    if (!c) {
+        return NULL;
+    }
+    memset(c, 0, sizeof *c);
+    c->machine = m;
+    c->index = index;
+    if (!code_cache_open(m) || !core_new(c) || !mmu_new(c) || !apic_new(c) || (m->vtx && !m->vtx->cpu_new(c))) {
+        cpu_free(c);
+        return NULL;
+    }
+    cpu_reset(c, false);
+    return c;
+}
+
+void cpu_free(struct cpu *c)
+{
+    if (!c) {
+        return;
+    }
+    struct machine *m = c->machine;
+    bool last = true;
+    if (m->vtx && c->vmx) {
+        m->vtx->cpu_free(c);
+    }
+    apic_free(c);
+    mmu_free(c);
+    if (c->core && c->core->own_buckets) {
+        c->bucket_cycles = NULL;
+        free(c->core->own_buckets);
+    }
+    timing_cpu_free(c);
+    free(c->jump);
+    free(c->core);
+    c->core = NULL;
+    for (unsigned i = 0; i < MACHINE_CPUS_MAX; i++) {
+        if (m->cpu[i] == c) {
+            m->cpu[i] = NULL;
+        }
+        last = last && !m->cpu[i];
+    }
+    if (last) {
+        code_cache_free(m);
+    }
+    free(c);
+}
+
+void cpu_reset(struct cpu *c, bool init)
+{
+    apic_reset(c, init);
+    cpu_system_reset(c, init);
+    mmu_reset(c);
+    if (c->machine->vtx) {
+        c->machine->vtx->cpu_reset(c, init);
+    }
+}
+
+/* The jump cache decides when code is translated again, so it must be the same
+ * (empty) behind a snapshot as behind its restoration. */
+static void forget_jumps(struct cpu *c)
+{
+    for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
+        c->jump[i].key = JUMP_NO_KEY;
+    }
+}
+
+void cpu_state(struct cpu *c, struct state *s)
+{
+    cpu_system_state(c, s);
+    STATE_VISIT(s, c->core->fraction);
+    apic_state(c, s);
+    mmu_state(c, s);
+    if (c->machine->vtx) {
+        c->machine->vtx->cpu_state(c, s);
+    }
+    if (state_mode(s) != STATE_HASH) {
+        forget_jumps(c);
+    }
+    if (state_is_load(s)) {
+        c->core->fraction &= (1u << TIME_UNIT_SHIFT) - 1;
+        c->core->stamp_epoch = 0;
+        code_cache_drop_all(c->machine);
+    }
+}
