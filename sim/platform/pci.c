@@ -1,4 +1,4 @@
-/* The root complex: configuration space, BAR decoding, DMA, messages; see pci.h. */
+/* The root complex: functions, configuration space, BAR decoding; see pci.h. */
 #include "sim/platform/pci.h"
 
 #include <assert.h>
@@ -11,11 +11,7 @@
 #include "sim/machine.h"
 #include "sim/platform/pci_priv.h"
 #include "sim/platform/power.h"
-#include "sim/platform/vtd.h"
-#include "sim/time/timing.h"
 #include "spec/platform/memory_map.h"
-
-enum { DMA_PAGES_MAX = 17 }; /* 64 KiB at any alignment */
 
 /* --- functions --------------------------------------------------------------- */
 
@@ -41,17 +37,11 @@ pci_find(struct pci *pci, pci_bdf bdf)
     return i < pci->count && pci->function[i]->bdf == bdf ? pci->function[i] : NULL;
 }
 
-static void
-guest_error(struct pci *pci, const struct pci_function *f, uint64_t detail)
+void
+pci_guest_error(struct pci *pci, const struct pci_function *f, uint64_t detail)
 {
     TRACE(pci->machine, machine_now(pci->machine), TRACE_GUEST_ERROR, COMPONENT_PCI, f->bdf, detail,
           0);
-}
-
-static bool
-behind_port(const struct pci_function *f)
-{
-    return f->bdf >> 8 != 0;
 }
 
 /* --- BAR decoding ------------------------------------------------------------ */
@@ -78,7 +68,7 @@ is_routed(const struct pci *pci, const struct pci_function *f, uint64_t base, ui
         !inside(base, size, MMIO64_BASE, MMIO64_BASE + MMIO64_SIZE)) {
         return false;
     }
-    return !behind_port(f) || pci_port_forwards(&pci->root_port, base, size);
+    return !pci_behind_port(f) || pci_port_forwards(&pci->root_port, base, size);
 }
 
 static bool
@@ -118,7 +108,7 @@ bars_update(struct pci *pci, struct pci_function *f)
         f->bar_base[i] = base;
         f->bar_id[i] = mem_mmio_map(pci->machine->mem, base, f->bar_size[i], &f->bar[i]);
         if (f->bar_id[i] < 0) {
-            guest_error(pci, f, base);
+            pci_guest_error(pci, f, base);
         }
     }
 }
@@ -127,7 +117,7 @@ void
 pci_port_changed(struct pci *pci)
 {
     for (unsigned i = 0; i < pci->count; i++) {
-        if (behind_port(pci->function[i])) {
+        if (pci_behind_port(pci->function[i])) {
             bars_update(pci, pci->function[i]);
         }
     }
@@ -172,7 +162,7 @@ firmware_assign(struct pci *pci, struct pci_function *f)
         uint32_t type = pci_get(f, offset, 4) & 0xF;
         /* A bridge's 64-bit window is for prefetchable BARs only. */
         bool wide = type & PCI_BAR_64 && type & PCI_BAR_PREFETCH;
-        uint64_t base = mmio_alloc(pci, behind_port(f), f->bar_size[i], wide);
+        uint64_t base = mmio_alloc(pci, pci_behind_port(f), f->bar_size[i], wide);
         pci_set(f, offset, 4, (uint32_t)base | type);
         if (type & PCI_BAR_64) {
             pci_set(f, offset + 4, 4, (uint32_t)(base >> 32));
@@ -326,113 +316,6 @@ data_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
     if (pci->config_address & CONFIG_ENABLE) {
         pci_config_write(pci, (pci_bdf)(pci->config_address >> 8),
                          (pci->config_address & 0xFC) + (unsigned)offset, size, (uint32_t)value);
-    }
-}
-
-/* --- DMA and messages -------------------------------------------------------- */
-
-static bool
-may_master(struct pci *pci, const struct pci_function *f, uint64_t address)
-{
-    bool enabled = pci_get(f, PCI_COMMAND, 2) & PCI_COMMAND_MASTER &&
-                   (!behind_port(f) || pci_get(&pci->root_port, PCI_COMMAND, 2) & PCI_COMMAND_MASTER);
-    if (!enabled) {
-        guest_error(pci, f, address);
-    }
-    return enabled;
-}
-
-struct dma_piece {
-    uint64_t spa;
-    uint32_t size; /* [bytes] */
-};
-
-/* Translates the whole range before anything moves.  0: blocked. */
-static unsigned
-dma_translate(struct pci *pci, const struct pci_function *f, uint64_t address, uint32_t size,
-              bool write, struct dma_piece piece[DMA_PAGES_MAX])
-{
-    assert(size <= (DMA_PAGES_MAX - 1) * MEM_PAGE_SIZE);
-    unsigned count = 0;
-    uint64_t misses = vtd_iotlb_misses(pci->machine->vtd);
-    bool ok = may_master(pci, f, address);
-    for (uint32_t done = 0; ok && done < size;) {
-        uint64_t spa, left;
-        ok = vtd_translate(pci->machine->vtd, f->bdf, address + done, write, &spa, &left);
-        if (ok) {
-            uint32_t in_page = (uint32_t)(MEM_PAGE_SIZE - (spa & (MEM_PAGE_SIZE - 1)));
-            uint32_t n = size - done < in_page ? size - done : in_page;
-            assert(left >= n && count < DMA_PAGES_MAX);
-            piece[count++] = (struct dma_piece){ spa, n };
-            done += n;
-            if (!mem_ram(pci->machine->mem, spa)) { /* no peer-to-peer: aborted by the root */
-                guest_error(pci, f, address);
-                ok = false;
-            }
-        }
-    }
-    misses = vtd_iotlb_misses(pci->machine->vtd) - misses;
-    pci->dma_latency = misses ? misses * time_fabric(pci->machine, FABRIC_IOTLB_MISS, 0) : 0;
-    return ok ? count : 0;
-}
-
-bool
-pci_dma_read(struct pci *pci, const struct pci_function *f, uint64_t address, void *to,
-             uint32_t size)
-{
-    struct dma_piece piece[DMA_PAGES_MAX];
-    unsigned count = dma_translate(pci, f, address, size, false, piece);
-    uint8_t *p = to;
-    for (unsigned i = 0; i < count; i++) {
-        mem_read(pci->machine->mem, piece[i].spa, p, piece[i].size);
-        p += piece[i].size;
-    }
-    return count > 0 || size == 0;
-}
-
-static bool
-is_message(uint64_t address, uint32_t size)
-{
-    return address >= MSI_BASE && address < MSI_BASE + MSI_SIZE && size == 4 && address % 4 == 0;
-}
-
-bool
-pci_dma_write(struct pci *pci, const struct pci_function *f, uint64_t address, const void *from,
-              uint32_t size)
-{
-    if (is_message(address, size)) {
-        uint32_t data;
-        memcpy(&data, from, 4);
-        pci_msi(pci, f, address, data);
-        return true;
-    }
-    struct dma_piece piece[DMA_PAGES_MAX];
-    unsigned count = dma_translate(pci, f, address, size, true, piece);
-    const uint8_t *p = from;
-    for (unsigned i = 0; i < count; i++) {
-        mem_write(pci->machine->mem, piece[i].spa, p, piece[i].size);
-        p += piece[i].size;
-    }
-    return count > 0 || size == 0;
-}
-
-uint64_t
-pci_dma_latency(const struct pci *pci)
-{
-    return pci->dma_latency;
-}
-
-void
-pci_msi(struct pci *pci, const struct pci_function *f, uint64_t address, uint32_t data)
-{
-    if (!may_master(pci, f, address)) {
-        return;
-    }
-    TRACE(pci->machine, machine_now(pci->machine), TRACE_MSI, f->bdf, address, data, 0);
-    if (is_message(address, 4)) {
-        vtd_interrupt(pci->machine->vtd, f->bdf, address, data);
-    } else { /* software aimed it elsewhere: then it is an ordinary write */
-        pci_dma_write(pci, f, address, &data, 4);
     }
 }
 

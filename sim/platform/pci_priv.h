@@ -1,4 +1,4 @@
-/* Inside of the root complex, shared by pci.c and pci_port.c. */
+/* Inside of the root complex, shared by pci.c, pci_dma.c and pci_port.c. */
 #ifndef SIM_PLATFORM_PCI_PRIV_H
 #define SIM_PLATFORM_PCI_PRIV_H
 
@@ -22,6 +22,15 @@ struct pci {
     struct pci_function host_bridge;
     struct pci_function root_port;
 };
+
+static inline bool
+pci_behind_port(const struct pci_function *f)
+{
+    return f->bdf >> 8 != 0;
+}
+
+/* Software did what cannot work: noted in the trace. */
+void pci_guest_error(struct pci *, const struct pci_function *, uint64_t detail);
 
 void pci_set_power(struct pci *, struct power *);
 
