@@ -126,16 +126,6 @@ INLINE int64_t rotate_right(struct cpu *c, int64_t a, unsigned count, int bits)
     return (int64_t)v;
 }
 
-#define ROTATE(name, bits) OP(name##_##bits) { /* imm: count, not 0 */ \
-        put_r(REG(dst), name(c, get(REG(dst), bits), (unsigned)FIELD(imm), bits), bits); \
-        NEXT; }
-#define rol rotate_left
-#define ror rotate_right
-WIDTHS(ROTATE, rol)
-WIDTHS(ROTATE, ror)
-#undef rol
-#undef ror
-
 /* --- counts in a register ------------------------------------------------------ */
 
 /* Through carry: a (bits + 1)-bit rotate; n = 1 ... bits. */
@@ -172,6 +162,11 @@ INLINE int64_t rotate_carry_right(struct cpu *c, int64_t a, unsigned count, int 
 #define ror_by(a, n, bits) rotate_right(c, a, n, bits)
 #define rcl_by(a, n, bits) rotate_carry_left(c, a, n, bits)
 #define rcr_by(a, n, bits) rotate_carry_right(c, a, n, bits)
+
+#define ROTATE(name, bits) OP(name##_##bits) { /* imm: count, not 0 */ \
+        put_r(REG(dst), name##_by(get(REG(dst), bits), (unsigned)FIELD(imm), bits), bits); \
+        NEXT; }
+ROTATE_OPS(ROTATE)
 
 /* A count of 0 changes no flag, but still writes the register (a 32-bit one loses its upper half). */
 #define VARIABLE(name, bits) OP(name##_v_##bits) {                            \
