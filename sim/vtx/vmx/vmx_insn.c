@@ -350,7 +350,7 @@ act(struct cpu *cpu, const struct sys_insn *insn)
     case OP_VMRESUME: return vmx_enter(cpu, false);
     case OP_INVEPT: return vmx_invept(cpu, insn);
     case OP_INVVPID: return vmx_invvpid(cpu, insn);
-    default: return cpu_raise(cpu, X_UD); /* VMFUNC is not offered */
+    default: return cpu_raise(cpu, X_UD);
     }
 }
 
@@ -363,7 +363,8 @@ vmx_execute(struct cpu *cpu, const struct sys_insn *insn)
     if (insn->op == OP_VMCALL) {
         return vmcall(cpu, insn);
     }
-    if ((needs_memory(insn->op) && is_register(insn)) || !cpu->vtx_on || wrong_mode(cpu)) {
+    bool unknown = insn->op == OP_VMFUNC; /* not offered: #UD everywhere */
+    if (unknown || (needs_memory(insn->op) && is_register(insn)) || !cpu->vtx_on || wrong_mode(cpu)) {
         return cpu_raise(cpu, X_UD);
     }
     if (cpu->nonroot) {
