@@ -1,7 +1,8 @@
 /* Boot images: whatever the file says, load_image loads it or refuses it in words.
  *
- * Input: byte 0 picks a well-formed image to start from (0-3) or the input
- * itself (4); the rest is edits of 4 bytes: offset (16 bits), value, width. */
+ * Input: byte 0 picks a well-formed image to start from (bits 2:0 0-3) or the
+ * input itself (4), how many edits (5:3) and the protocol asked for (7:6); the
+ * rest is edits of 4 bytes: offset (16 bits), value, width. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,9 +32,9 @@ make(struct elf_maker *e, unsigned kind)
 }
 
 static void
-edit(struct elf_maker *e, const uint8_t *data, size_t size)
+edit(struct elf_maker *e, const uint8_t *data, size_t size, unsigned count)
 {
-    for (; size >= 4; data += 4, size -= 4) {
+    for (; size >= 4 && count > 0; data += 4, size -= 4, count--) {
         /* Headers are where it hurts: most edits go there. */
         uint32_t at = data[0] | (uint32_t)data[1] << 8;
         at = data[3] & 0x80 ? at % ELF_MAKER_SIZE : at % 2 ? 0x1000 + at / 2 % 64 : at / 2 % 192;
@@ -56,7 +57,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool raw = data[0] % 8 == 4;
     if (!raw) {
         make(&e, data[0] % 4);
-        edit(&e, data + 1, size - 1);
+        edit(&e, data + 1, size - 1, data[0] >> 3 & 7);
     }
     const struct load_module module = { "module", data, size, NULL };
     struct load_result result = { 0 };
