@@ -133,11 +133,11 @@ sriov_written(struct nic *nic)
 {
     struct pci_function *f = &nic->pf;
     uint32_t control = pci_get(f, I82599_CAP_SRIOV + I82599_SRIOV_CONTROL, 2);
-    if (!nic->vf_count && !(control & I82599_SRIOV_VFE)) {
+    vf_set_enabled(nic);
+    if (!(control & I82599_SRIOV_VFE)) { /* fixed while there are VFs */
         pci_set(f, I82599_CAP_SRIOV + I82599_SRIOV_OFFSET, 2,
                 control & I82599_SRIOV_ARI ? I82599_SRIOV_OFFSET_ARI : I82599_SRIOV_OFFSET_PLAIN);
     }
-    vf_set_enabled(nic);
 }
 
 static void
