@@ -192,6 +192,7 @@ struct cpu {
     uint64_t vtx_tsc_offset;   /* added to the TSC in non-root operation by VMX */
     bool nonroot;              /* executing in VMX non-root operation */
     bool vtx_on;               /* in VMX operation (after VMXON) */
+    bool single_step;          /* look at events after every instruction (monitor trap flag); set by vtx */
 
     struct apic *apic;         /* sim/cpu/apic; owned */
     struct vmx *vmx;           /* sim/vtx/vmx; owned, NULL without VT-x */

@@ -15,7 +15,7 @@ enum { TOKEN_TF = 1, TOKEN_STI = 2, TOKEN_MOVSS = 4 };
 
 bool cpu_event_must_step(const struct cpu *cpu)
 {
-    return cpu->shadow_sti || cpu->shadow_movss || cpu->rflags_rest & RFLAGS_TF;
+    return cpu->shadow_sti || cpu->shadow_movss || cpu->rflags_rest & RFLAGS_TF || cpu->single_step;
 }
 
 unsigned cpu_event_step_begin(struct cpu *cpu)

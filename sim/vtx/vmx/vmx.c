@@ -18,12 +18,14 @@ vmx_cpu_new(struct cpu *cpu)
     vmx_caps_init(&cpu->vmx->caps, cpu);
     cpu->vmx->vmxon = VMCS_NONE;
     cpu->vmx->address = VMCS_NONE;
+    vmx_timer_init(cpu);
     return true;
 }
 
 static void
 vmx_cpu_free(struct cpu *cpu)
 {
+    vmx_timer_stop(cpu);
     free(cpu->vmx);
     cpu->vmx = NULL;
 }
@@ -34,6 +36,8 @@ vmx_cpu_reset(struct cpu *cpu, bool init)
 {
     struct vmx *vmx = cpu->vmx;
     (void)init;
+    vmx_timer_stop(cpu);
+    cpu->single_step = false;
     memset(&vmx->guest, 0, sizeof vmx->guest);
     vmx->vmxon = VMCS_NONE;
     vmx->address = VMCS_NONE;
@@ -79,6 +83,7 @@ vmx_cpu_state(struct cpu *cpu, struct state *s)
     STATE_VISIT(s, vmx->last_failed_rule);
     STATE_VISIT(s, vmx->last_msr_entry);
     guest_state(&vmx->guest, s);
+    event_state(cpu->machine->events, &vmx->timer, s);
     if (state_is_load(s)) {
         uint8_t *region = vmx->address == VMCS_NONE ? NULL : mem_ram(cpu->machine->mem, vmx->address);
         if (vmx->address != VMCS_NONE && (!region || vmx->address & 0xfff)) {
@@ -88,6 +93,7 @@ vmx_cpu_state(struct cpu *cpu, struct state *s)
         }
         vmx->current = (struct vmcs *)(void *)region;
         vmx->guest.injecting = false;
+        cpu->single_step = vmx->guest.primary & VMX_PRIMARY_MONITOR_TRAP_FLAG;
         memset(&vmx->guest.vectoring, 0, sizeof vmx->guest.vectoring);
     }
 }

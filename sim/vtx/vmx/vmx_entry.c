@@ -78,6 +78,7 @@ begin_guest(struct cpu *cpu, const struct vmcs *v)
     };
     bool offset = (v->primary_controls & VMX_PRIMARY_TSC_OFFSETTING);
     cpu->vtx_tsc_offset = offset ? v->tsc_offset : 0;
+    cpu->single_step = v->primary_controls & VMX_PRIMARY_MONITOR_TRAP_FLAG;
 }
 
 /* What must hold before the guest's first instruction, in the order of "Special Features of VM Entry". */

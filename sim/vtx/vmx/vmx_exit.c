@@ -71,7 +71,9 @@ enter_root(struct cpu *cpu, struct vmcs *v)
 {
     struct vmx *vmx = cpu->vmx;
     enum vmx_rule rule;
+    vmx_timer_stop(cpu);
     memset(&vmx->guest, 0, sizeof vmx->guest);
+    cpu->single_step = false;
     if (!vmx_load_host(cpu, v)) {
         vmx_abort(cpu, v, ABORT_HOST_PDPTE);
     } else if (vmx_msr_load(cpu, v->exit_msr_load_address, (uint32_t)v->exit_msr_load_count, &rule)) {

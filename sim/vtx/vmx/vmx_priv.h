@@ -24,6 +24,7 @@
 #ifndef SIM_VTX_VMX_VMX_PRIV_H
 #define SIM_VTX_VMX_VMX_PRIV_H
 
+#include "sim/base/event.h"
 #include "sim/cpu/cpu.h"
 #include "sim/vtx/vmx/vmx_entry.h"
 #include "sim/vtx/vtx.h"
@@ -64,6 +65,7 @@ struct vmx {
     uint32_t last_failed_rule; /* [enum vmx_rule] of the latest refused VM entry */
     uint32_t last_msr_entry;   /* its position, for rules of the MSR list [1-based] */
     struct vmx_guest guest;
+    struct event timer;        /* due when the preemption timer expires: wakes a halted guest */
     struct vmcs *current;      /* the region behind 'address'; rebuilt, not saved */
     uint64_t exits[VMX_EXIT_REASON_COUNT]; /* statistics only: not machine state [count] */
 };
@@ -155,7 +157,9 @@ enum exec_result vmx_virtual_apic_msr(struct cpu *, uint32_t index, bool write, 
 
 /* --- vmx_timer.c ------------------------------------------------------------------------ */
 
+void vmx_timer_init(struct cpu *);
 void vmx_timer_start(struct cpu *, const struct vmcs *);
+void vmx_timer_stop(struct cpu *);
 bool vmx_timer_expired(const struct cpu *);
 uint32_t vmx_timer_value(const struct cpu *);
 uint64_t vmx_next_due(const struct cpu *);

@@ -207,6 +207,7 @@ bench_setup(void **state)
     bench.deliver_result = EXEC_JUMP;
     bench.vector = 0x51;
     bench.machine.mem = mem_new(BENCH_RAM);
+    bench.machine.events = event_queue_new();
     bench.machine.cpu[0] = &bench.cpu;
     bench.machine.cpu_count = 1;
     bench.machine.vtx = &vmx_ops;
@@ -254,6 +255,7 @@ bench_teardown(void **state)
 {
     (void)state;
     vmx_ops.cpu_free(&bench.cpu);
+    event_queue_free(bench.machine.events);
     mem_free(bench.machine.mem);
     return 0;
 }
