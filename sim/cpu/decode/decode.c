@@ -221,8 +221,14 @@ static unsigned size_of_v(const struct x86_row *row, const struct prefixes *p, u
 /* Size of an operand [bytes] when 'v' means 'v'. */
 static unsigned operand_bytes(unsigned kind, unsigned size, unsigned v, const struct prefixes *p, uint32_t mode)
 {
+    if (kind == KIND_I || kind == KIND_J) {
+        return v; /* what is pushed or added to rIP, whatever is encoded */
+    }
     if (kind == KIND_FIXED) {
         return size == FIX_AL || size == FIX_b || size == FIX_CL ? 1 : v;
+    }
+    if (kind == KIND_J || kind == KIND_I) { /* a short displacement or immediate does not shorten the operation */
+        return v;
     }
     switch (size) {
     case SIZE_b: return 1;
