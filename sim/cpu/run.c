@@ -26,6 +26,7 @@
 #include "sim/vtx/vtx.h"
 
 #define CPU_PAGE_MASK (~0xfffull)
+enum { BUDGET_MAX = GATE_CLOSED >> (TIME_UNIT_SHIFT + 1) }; /* [cycles]: stays below a closed gate */
 enum { STAMP_LAST = 0xfffe }; /* 0 never matches anything, 0xffff could match an empty entry */
 
 /* --- addresses ------------------------------------------------------------------------ */
@@ -93,8 +94,8 @@ static void budget_set(struct cpu *c, uint64_t until)
     uint64_t cycles = until > c->now ? until - c->now : 0;
     struct core *core = c->core;
 
-    if (cycles > (uint64_t)INT64_MAX >> 5) {
-        cycles = (uint64_t)INT64_MAX >> 5;
+    if (cycles > BUDGET_MAX) {
+        cycles = BUDGET_MAX;
     }
     c->budget = core->timed ? (int64_t)(cycles << TIME_UNIT_SHIFT) - core->fraction : (int64_t)cycles;
     core->booked = c->budget;
@@ -134,11 +135,9 @@ int64_t core_link_offset(const struct insn *r)
 void core_leave(struct cpu *c, struct insn *r, uint64_t linear)
 {
     if (c->mode & MODE_LONG64 && !cpu_canonical(linear) &&
-        (r->form == FORM_ret || r->form == FORM_go || r->form == FORM_call_go)) {
+        (r->form == FORM_ret || r->form == FORM_go)) {
         if (r->form == FORM_ret) {
             c->gpr[RSP] -= 8 + (uint64_t)r->imm;
-        } else if (r->form == FORM_call_go) {
-            c->gpr[RSP] += 8;
         }
         cpu_raise_error(c, X_GP, 0);
         core_fault(c, r);
@@ -183,13 +182,21 @@ void core_forward(struct cpu *c, struct insn *r)
 /* Head of a block with an entry observer. */
 void core_observed(struct cpu *c, struct insn *r)
 {
-    if (c->budget >= (int64_t)r->cost) { /* else the dispatcher does it */
-        c->rip = core_rip(c, c->code_page + r->offset);
-        core_book(c);
-        code_cache_call_observer(c->machine->code, c, r->page, r->offset);
+    struct core *core = c->core;
+
+    if (c->budget < (int64_t)r->cost) { /* the dispatcher does it */
+        core_enter_slow(c, r);
+        return;
     }
-    op_fn *enter = c->core->timed ? form_info[FORM_enter].timed : form_info[FORM_enter].fn;
-    return enter(c, r);
+    c->rip = core_rip(c, c->code_page + r->offset);
+    core_book(c);
+    code_cache_call_observer(c->machine->code, c, r->page, r->offset);
+    c->block = r;
+    core_charge(c, r->instructions);
+    if (core->timed) {
+        core_time_block(c, r);
+    }
+    return r[1].fn(c, r + 1);
 }
 
 /* --- finding blocks --------------------------------------------------------------------------- */
@@ -269,8 +276,8 @@ static struct insn *crossing_find(struct cpu *c, uint64_t linear, uint64_t spa)
     };
     struct decode_result decoded = decode_block(&request);
     assert(decoded.end);
-    x->record->cost = core->timed ? 1u << TIME_UNIT_SHIFT : 1;
-    x->record->bucket = (uint16_t)bucket_of_code(m, spa, c->mode & MODE_NONROOT);
+    x->record->cost = x->record->gate = core->timed ? 1u << TIME_UNIT_SHIFT : 1;
+    x->record->bucket = (uint8_t)bucket_of_code(m, spa, c->mode & MODE_NONROOT);
     return x->record;
 }
 
@@ -424,7 +431,8 @@ static void run_blocks(struct cpu *c, bool one)
         } else {
             run_block(c, entry, one);
         }
-    } while (!one && core->result == EXEC_OK && c->budget > 0 && !core->leave);
+    } while (core->result == EXEC_OK && (one ? core->dead != NULL /* nothing was done yet */
+                                             : c->budget > 0 && !core->leave));
     core_book(c);
 }
 

@@ -79,7 +79,9 @@ bool oracle_mutate(struct oracle_case *c, uint64_t *seed)
     }
     if (oracle_row_exempt(d.row, c->mode32) || (d.row != c->row && !strncmp(d.row->exec, "sys", 3)) ||
         (!c->mode32 && (d.row->traits & TRAIT_F64) && has_prefix(c, 0x66)) ||
-        (d.row->op == OP_BSWAP && has_prefix(c, 0x66))) {
+        (d.row->op == OP_BSWAP && has_prefix(c, 0x66)) ||
+        ((d.row->op == OP_LOOPE || d.row->op == OP_LOOPNE) && (has_prefix(c, 0xf2) || has_prefix(c, 0xf3)))) {
+        /* reserved combinations: 66 with near branches and BSWAP, F2 and F3 with LOOPE */
         return false;
     }
     c->row = d.row;

@@ -108,6 +108,7 @@ static void build_processor(struct cpu *c)
                                    .rights = 0xb | SEG_P };
     c->seg[LDTR] = (struct segment){ .rights = SEG_UNUSABLE };
     c->fcw = 0x37f;
+    c->ftw_abridged = 0;
     c->activity = ACTIVE;
     mmu_reset(c);
 }

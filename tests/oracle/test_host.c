@@ -7,7 +7,31 @@
 
 enum { BATCH = 512, COMPLAINTS_MAX = 25, COMPLAINTS_PER_ROW = 2 };
 
-struct totals { unsigned long cases, odd, faults, different, killed; };
+struct totals { unsigned long cases, odd, faults, known, different, killed; };
+
+/* SDM Vol 2 "RCPPS": |relative error| <= 1.5 * 2^-12, so two of them differ by twice that. */
+static bool close_enough(const struct oracle_outcome *a, const struct oracle_outcome *b)
+{
+    for (unsigned i = 0; i < 64; i++) {
+        uint32_t x = a->out.xmm[i / 4].u32[i % 4], y = b->out.xmm[i / 4].u32[i % 4];
+        uint32_t apart = x > y ? x - y : y - x; /* [units in the last place] */
+        if (apart > 3 << 12) {
+            return false;
+        }
+    }
+    return a->out.rip == b->out.rip && a->out.mxcsr == b->out.mxcsr && a->vector == b->vector;
+}
+
+static const char *known_difference(const struct oracle_case *c, const struct oracle_outcome *ours,
+                                    const struct oracle_outcome *host)
+{
+#define KNOWN(prefix, condition, why)                                                        \
+    if (c->row && !strncmp(c->row->exec, prefix, sizeof(prefix) - 1) && (condition)) {       \
+        return why;                                                                          \
+    }
+#include "tests/oracle/host_known.def"
+    return NULL;
+}
 
 static void *shared(size_t size)
 {
@@ -46,8 +70,12 @@ static void compare(struct oracle_ours *ours, const struct oracle_case *cases,
         if (oracle_same(&cases[i], &mine, &theirs[i], "host", NULL)) {
             continue;
         }
+        if (known_difference(&cases[i], &mine, &theirs[i])) {
+            t->known++;
+            continue;
+        }
         t->different++;
-        if (complaints[cases[i].row_index]++ < COMPLAINTS_PER_ROW && t->different < 200) {
+        if (complaints[cases[i].row_index]++ < COMPLAINTS_PER_ROW && t->different < 20000) {
             oracle_print_case(&cases[i], stdout);
             oracle_same(&cases[i], &mine, &theirs[i], "host", stdout);
         }
@@ -110,8 +138,8 @@ int main(int argc, char **argv)
             printf("%6u differ: %s (line %u)\n", complaints[r], x86_rows[r].text, x86_rows[r].line);
         }
     }
-    printf("host oracle: %u rows, %u rows exempt, %lu cases, %lu of them odd encodings, %lu faulted, %lu differ, %lu killed the child\n",
-           rows, exempt, t.cases, t.odd, t.faults, t.different, t.killed);
+    printf("host oracle: %u rows, %u rows exempt, %lu cases, %lu of them odd encodings, %lu faulted, %lu known differences, %lu differ, %lu killed the child\n",
+           rows, exempt, t.cases, t.odd, t.faults, t.known, t.different, t.killed);
     oracle_ours_free(ours);
     free(complaints);
     return t.different != 0 || t.killed != 0;

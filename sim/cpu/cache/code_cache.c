@@ -221,6 +221,7 @@ static void price_block(const struct machine *m, struct insn *entry)
 #endif
     }
     entry->cost = entry->cost ? entry->cost : 1;
+    entry->gate = entry->cost;
 }
 
 static bool arena_has_room(const struct code_cache *k)
@@ -255,9 +256,10 @@ struct insn *code_cache_make(struct machine *m, struct cpu *c, uint32_t page, un
     slot_put(p, &(struct block_slot){ .offset = (uint16_t)offset, .bytes = (uint16_t)result.bytes, .mode = mode, .entry = entry });
     p->lines |= lines_of(offset, result.bytes);
     price_block(m, entry);
-    entry->bucket = (uint16_t)bucket_of_code(m, page_spa(page) + offset, mode & MODE_NONROOT);
+    entry->bucket = (uint8_t)bucket_of_code(m, page_spa(page) + offset, mode & MODE_NONROOT);
     if (code_cache_call_observer(k, NULL, page, offset)) {
         entry->fn = core_observed;
+        entry->gate = GATE_CLOSED;
     }
     if (!mem_code_map(m->mem)[page]) {
         mem_code_map(m->mem)[page] = 1;
@@ -272,6 +274,7 @@ struct insn *code_cache_make(struct machine *m, struct cpu *c, uint32_t page, un
 static void block_drop(struct code_cache *k, struct block_slot *s)
 {
     s->entry->fn = core_dead;
+    s->entry->gate = GATE_CLOSED;
     s->bytes = 0;
     k->stats.dropped_blocks++;
 }

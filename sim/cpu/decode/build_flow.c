@@ -29,8 +29,9 @@ bool build_pop(struct decoder *d, const struct x86_row *row)
     }
     operand_memory(d);
     operand_store(d, d->v);
-    d->fields.imm = d->v;
-    return emit_to(d, FORM_quiet_add_ri_64, SLOT_GPR + RSP * 8, 0);
+    d->fields.base = SLOT_GPR + RSP * 8;
+    d->fields.disp = (int32_t)d->v;
+    return emit_to(d, FORM_lea_m_64, SLOT_GPR + RSP * 8, 0);
 }
 
 bool build_push_sreg(struct decoder *d, const struct x86_row *row)

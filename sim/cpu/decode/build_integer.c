@@ -304,10 +304,19 @@ bool build_setcc(struct decoder *d, const struct x86_row *row)
 
 /* --- exchanges ------------------------------------------------------------------------- */
 
-static bool exchange(struct decoder *d, unsigned form_8, bool always_locked)
+/* 'changed' is written before the memory operand is: if the address uses it, it is computed once, first. */
+static bool exchange(struct decoder *d, unsigned form_8, uint8_t changed, bool always_locked)
 {
-    uint8_t dst = operand_modify(d, d->v);
+    uint8_t dst;
+    unsigned slot = (changed - SLOT_GPR) / 8u; /* of AH: RAX */
 
+    if (!is_register(d) && (d->d.sys.base == slot || d->d.sys.index == slot)) {
+        operand_address(d);
+        emit(d, sized(FORM_lw_m_8, d->v));
+        dst = SLOT_TEMP;
+    } else {
+        dst = operand_modify(d, d->v);
+    }
     d->d.sys.lock |= always_locked;
     emit_to(d, sized(form_8, d->v), dst, slot_g(d, d->v));
     return operand_store(d, d->v);
@@ -316,7 +325,7 @@ static bool exchange(struct decoder *d, unsigned form_8, bool always_locked)
 bool build_xchg(struct decoder *d, const struct x86_row *row)
 {
     (void)row;
-    return exchange(d, FORM_xchg_8, true);
+    return exchange(d, FORM_xchg_8, slot_g(d, d->v), true);
 }
 
 bool build_xchg_rax(struct decoder *d, const struct x86_row *row)
@@ -331,7 +340,7 @@ bool build_xchg_rax(struct decoder *d, const struct x86_row *row)
 bool build_xadd(struct decoder *d, const struct x86_row *row)
 {
     (void)row;
-    exchange(d, FORM_xadd_8, false);
+    exchange(d, FORM_xadd_8, slot_g(d, d->v), false);
     d->producer = AFTER_RESULT;
     return true;
 }
@@ -339,7 +348,7 @@ bool build_xadd(struct decoder *d, const struct x86_row *row)
 bool build_cmpxchg(struct decoder *d, const struct x86_row *row)
 {
     (void)row;
-    exchange(d, FORM_cmpxchg_8, false);
+    exchange(d, FORM_cmpxchg_8, SLOT_GPR + RAX * 8, false);
     d->producer = AFTER_SUB;
     return true;
 }

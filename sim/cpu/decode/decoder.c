@@ -266,6 +266,7 @@ static void close_block(struct decoder *d)
         bool in_page = target[i] >= 0 && target[i] < 4096 && !d->q->alone;
         d->fields.imm = target[i];
         d->fields.page = d->q->page;
+        d->fields.gate = GATE_CLOSED;
         emit(d, in_page ? FORM_exit : FORM_away);
     }
     if (links(last)) {
@@ -298,6 +299,21 @@ static void quieten(const struct decode_request *q, struct insn *r, const struct
     }
 }
 
+/* 'end' is behind the block's last record. */
+static void fuse(const struct decode_request *q, struct insn *end)
+{
+    struct insn *compare = end - 2, *jump = end - 1;
+
+    if (compare <= q->entry || jump->form < FORM_jcc_any_o || jump->form > FORM_jcc_logic_nle) {
+        return;
+    }
+    unsigned fused = form_fused(compare->form, (jump->form - FORM_jcc_any_o) % 16u);
+    if (fused) {
+        compare->form = (uint16_t)fused;
+        compare->fn = q->timed ? form_info[fused].timed : form_info[fused].fn;
+    }
+}
+
 struct decode_result decode_block(const struct decode_request *q)
 {
     struct decoder d = { .q = q, .next = q->entry, .sites = q->sites, .offset = q->offset,
@@ -320,11 +336,13 @@ struct decode_result decode_block(const struct decode_request *q)
     assert(d.next + 3 <= q->entry + (q->alone ? CROSSING_RECORDS : BLOCK_RECORDS));
     quieten(q, q->entry + 1, d.next);
     struct insn *end = d.next;
+    fuse(q, end);
     close_block(&d);
     for (struct insn *r = q->entry + 1; r < end; r++) {
         r->remaining = (uint8_t)(count + 1 - r->remaining);
     }
     q->entry->records = (uint16_t)(end - q->entry);
-    q->entry->instructions = q->entry->cost = count;
+    q->entry->instructions = (uint16_t)count;
+    q->entry->cost = q->entry->gate = count;
     return (struct decode_result){ .end = d.next, .sites = d.sites, .bytes = done, .count = count };
 }

@@ -6,6 +6,9 @@
  * but the last) changes nothing architectural before the last record that can
  * fault; what passes between its records goes through cpu->temp, temp2, addr.
  *
+ * A comparison and the conditional jump behind it may be fused: the comparison's
+ * handler does both.  The jump's record stays, for when they are run one by one.
+ *
  * A block is:   [enter] [records...] [jump] [exit of last] [exit of jump]
  * Blocks are shared by all processors and contain no linear address: rip is
  * cpu->code_page plus an offset.  Links never leave the page, so dropping a
@@ -28,7 +31,8 @@ struct insn {
         struct sys_site *site;  /* sys: what the function gets */
         struct {
             uint32_t cost;         /* enter: of the block [budget units] */
-            uint32_t instructions; /* enter: of the block [count] */
+            uint16_t instructions; /* enter: of the block [count] */
+            uint16_t records;      /* enter: up to 'jump', itself included [count] */
         };
     };
     union {
@@ -37,9 +41,12 @@ struct insn {
     };
     union {
         struct { uint8_t dst, src, base, index; }; /* [byte offset in struct cpu] */
-        struct { uint16_t bucket, records; };      /* enter: attribution; number of records up to 'jump' */
+        uint32_t gate;          /* enter: cost again, or GATE_CLOSED; exit, away: GATE_CLOSED */
     };
-    uint8_t scale;              /* of index [factor 1, 2, 4, 8] */
+    union {
+        uint8_t scale;          /* of index [factor 1, 2, 4, 8] */
+        uint8_t bucket;         /* enter: attribution */
+    };
     uint8_t remaining;          /* not yet retired when this one starts [instructions of the block] */
     uint8_t length : 4;         /* of the guest instruction [bytes] */
     uint8_t part : 1;           /* the next record belongs to the same instruction */
@@ -49,6 +56,10 @@ struct insn {
     uint16_t form;              /* [enum form] */
 };
 _Static_assert(sizeof(struct insn) == 32, "two records per cache line");
+
+/* Whoever continues at a record compares its gate with the budget and, if it is
+ * open, enters the block without calling the head's handler.  No budget is this big. */
+#define GATE_CLOSED 0xffffffffu
 
 /* What a `sys` record calls.  Lives beside the block's records. */
 struct sys_site {

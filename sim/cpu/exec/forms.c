@@ -6,6 +6,7 @@
 #define X(name, memory, bits) op_fn op_##name, timed_##name;
 #define SSE_FORM(id, fn, faults, size, to, from) op_fn op_##id##_r, op_##id##_m, timed_##id##_r, timed_##id##_m;
 ALL_FORMS
+FUSED_OPS(ROW_FUSED)
 #include "x86/sse_forms.def"
 #undef SSE_FORM
 #undef X
@@ -16,9 +17,22 @@ ALL_FORMS
     [FORM_##id##_m] = { #id "_m", op_##id##_m, timed_##id##_m, AT_X | (size == 16 ? ALIGN : 0), size },
 const struct form_info form_info[FORM_COUNT] = {
     ALL_FORMS
+    FUSED_OPS(ROW_FUSED)
 #include "x86/sse_forms.def"
     [FORM_exit] = { "exit", core_exit, core_exit, NONE, 0 },
     [FORM_stop] = { "stop", core_stop, core_stop, NONE, 0 },
 };
 #undef SSE_FORM
 #undef X
+
+#define UNFUSED(cond, n, name, producer, d, s, mem, bits) \
+    [FORM_##name##_##d##s##_##bits##_j##cond - FORM_FUSED] = FORM_##name##_##d##s##_##bits,
+const uint16_t form_unfused[FORM_COUNT - FORM_FUSED] = { FUSED_OPS(UNFUSED) };
+
+unsigned form_fused(unsigned form, unsigned condition)
+{
+#define FUSED(cond, n, name, producer, d, s, mem, bits) \
+    [FORM_##name##_##d##s##_##bits][n] = FORM_##name##_##d##s##_##bits##_j##cond,
+    static const uint16_t fused[FORM_quiet_add_rr_8][16] = { FUSED_OPS(FUSED) };
+    return form_sets_flags(form) ? fused[form][condition] : 0;
+}

@@ -71,6 +71,27 @@ enum {
 /* Conditional ops exist per flag producer: any, after a subtraction, after a logic result. */
 #define PRODUCERS(X) CONDITIONS(X, any) CONDITIONS(X, sub) CONDITIONS(X, logic)
 
+/* A comparison and the jump behind it in one.  Conditions that need more than the operands are left out. */
+#define FUSED_SUB(X, ...) \
+    X(b, 2, __VA_ARGS__) X(nb, 3, __VA_ARGS__) X(z, 4, __VA_ARGS__) X(nz, 5, __VA_ARGS__) X(be, 6, __VA_ARGS__) \
+    X(nbe, 7, __VA_ARGS__) X(l, 12, __VA_ARGS__) X(nl, 13, __VA_ARGS__) X(le, 14, __VA_ARGS__) X(nle, 15, __VA_ARGS__)
+#define FUSED_LOGIC(X, ...) \
+    X(z, 4, __VA_ARGS__) X(nz, 5, __VA_ARGS__) X(s, 8, __VA_ARGS__) X(ns, 9, __VA_ARGS__) \
+    X(l, 12, __VA_ARGS__) X(nl, 13, __VA_ARGS__) X(le, 14, __VA_ARGS__) X(nle, 15, __VA_ARGS__)
+#define FUSED_ZERO(X, ...) \
+    X(z, 4, __VA_ARGS__) X(nz, 5, __VA_ARGS__) X(s, 8, __VA_ARGS__) X(ns, 9, __VA_ARGS__)
+#define FUSED_SIZES(X, list, ...) list(X, __VA_ARGS__, 8) list(X, __VA_ARGS__, 32) list(X, __VA_ARGS__, 64)
+#define FUSED_OPS(X) \
+    FUSED_SIZES(X, FUSED_SUB, cmp, sub, r, r, NONE) FUSED_SIZES(X, FUSED_SUB, cmp, sub, r, i, NONE) \
+    FUSED_SIZES(X, FUSED_SUB, cmp, sub, r, m, AT_M) FUSED_SIZES(X, FUSED_SUB, cmp, sub, r, x, AT_X) \
+    FUSED_SIZES(X, FUSED_SUB, cmp, sub, m, r, AT_M) FUSED_SIZES(X, FUSED_SUB, cmp, sub, x, r, AT_X) \
+    FUSED_SIZES(X, FUSED_SUB, cmp, sub, m, i, AT_M) FUSED_SIZES(X, FUSED_SUB, cmp, sub, x, i, AT_X) \
+    FUSED_SIZES(X, FUSED_LOGIC, test, logic, r, r, NONE) FUSED_SIZES(X, FUSED_LOGIC, test, logic, r, i, NONE) \
+    FUSED_SIZES(X, FUSED_LOGIC, test, logic, m, i, AT_M) FUSED_SIZES(X, FUSED_LOGIC, test, logic, x, i, AT_X) \
+    FUSED_SIZES(X, FUSED_LOGIC, and, logic, r, i, NONE) FUSED_SIZES(X, FUSED_LOGIC, and, logic, r, r, NONE) \
+    FUSED_SIZES(X, FUSED_SUB, sub, sub, r, i, NONE) FUSED_SIZES(X, FUSED_SUB, sub, sub, r, r, NONE) \
+    FUSED_SIZES(X, FUSED_ZERO, add, logic, r, i, NONE) FUSED_SIZES(X, FUSED_ZERO, add, logic, r, r, NONE)
+
 #define EA_OPS(X) X(flat) X(seg) X(flat32) X(seg32) X(check)
 #define FLAG_OPS(X) X(sahf) X(lahf) X(cmc) X(clc) X(stc) X(cld) X(std) X(salc)
 #define LOOP_OPS(X) X(loop, 32) X(loop, 64) X(loope, 32) X(loope, 64) X(loopne, 32) X(loopne, 64) X(jcxz, 32) X(jcxz, 64)
@@ -108,6 +129,7 @@ enum {
 #define ROW_LEA(s, bits) X(lea_##s##_##bits, NONE, bits)
 #define ROW_EA(n) X(ea_##n, NONE, 64)
 #define ROW_FLAG(n) X(n, NONE, 64)
+#define ROW_FUSED(cond, n, name, producer, d, s, mem, bits) X(name##_##d##s##_##bits##_j##cond, mem, bits)
 #define ROW_JCC(cond, n, producer) X(jcc_##producer##_##cond, NONE, 64)
 #define ROW_SET(cond, n, producer) X(set_##producer##_##cond, NONE, 8)
 #define ROW_MOVE(cond, n, producer, bits) X(cmov##bits##_##producer##_##cond, NONE, bits)
@@ -132,7 +154,10 @@ enum {
 enum form {
     ALL_FORMS
 #include "x86/sse_forms.def"
-    FORM_exit, FORM_stop, FORM_COUNT
+    FORM_exit, FORM_stop, FORM_FUSED,
+    FORM_before_fused = FORM_FUSED - 1,
+    FUSED_OPS(ROW_FUSED)
+    FORM_COUNT
 };
 #undef SSE_FORM
 #undef X
@@ -150,10 +175,17 @@ extern const struct form_info form_info[FORM_COUNT];
 static inline bool form_sets_flags(unsigned form) { return form < FORM_quiet_add_rr_8; }
 static inline bool form_has_quiet(unsigned form) { return form <= FORM_sar_64; }
 static inline unsigned form_quiet(unsigned form) { return form + FORM_quiet_add_rr_8; }
+/* Of a form that is run alone: with its flags, without the jump it was fused with. */
+extern const uint16_t form_unfused[FORM_COUNT - FORM_FUSED];
 static inline unsigned form_loud(unsigned form)
 {
+    if (form >= FORM_FUSED) {
+        return form_unfused[form - FORM_FUSED];
+    }
     return form >= FORM_quiet_add_rr_8 && form <= FORM_quiet_sar_64 ? form - FORM_quiet_add_rr_8 : form;
 }
+/* The fused form of this one and a jump on 'condition', or 0. */
+unsigned form_fused(unsigned form, unsigned condition);
 /* Neither reads nor writes flags and cannot leave the block unless it touches memory. */
 static inline bool form_ignores_flags(unsigned form)
 {

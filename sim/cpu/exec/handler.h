@@ -12,6 +12,7 @@
 #include "sim/cpu/core.h"
 #include "sim/cpu/exec/flags.h"
 #include "sim/cpu/exec/forms.h"
+#include "sim/time/hot.h"
 #include "sim/time/timing.h"
 
 #if defined(__clang__)

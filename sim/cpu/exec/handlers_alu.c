@@ -364,14 +364,13 @@ WIDTHS(EXCHANGE, xchg)
         NEXT; }
 WIDTHS(EXCHANGE_ADD, xadd)
 
-/* The destination is written back even when unequal; rAX only then. */
+/* When unequal the destination keeps its value (a register its upper half, too), and rAX takes it. */
 #define EXCHANGE_COMPARE(name, bits) OP(name##_##bits) {                      \
         int64_t a = get(&c->gpr[RAX], bits), d = get(REG(dst), bits);         \
         set_flags(c, CC_SUB, bits, a, d);                                     \
         if (a == d) {                                                         \
             put_r(REG(dst), get(REG(src), bits), bits);                       \
         } else {                                                              \
-            put_r(REG(dst), d, bits);                                         \
             put_r(&c->gpr[RAX], d, bits);                                     \
         }                                                                     \
         NEXT; }

@@ -1,61 +1,14 @@
 /* Conditions, jumps, calls, block heads, and the way out to functions: the one source of every tier. */
 #include "sim/cpu/exec/handler.h"
-
-INLINE bool holds(uint64_t f, int cond)
-{
-    bool s = f / FLAG_S & 1, o = f / FLAG_O & 1, answer = false;
-    switch (cond >> 1) {
-    case 0: answer = o; break;
-    case 1: answer = f & FLAG_C; break;
-    case 2: answer = f & FLAG_Z; break;
-    case 3: answer = f & (FLAG_C | FLAG_Z); break;
-    case 4: answer = s; break;
-    case 5: answer = f & FLAG_P; break;
-    case 6: answer = s != o; break;
-    case 7: answer = (f & FLAG_Z) || s != o; break;
-    }
-    return answer ^ (cond & 1);
-}
-
-INLINE bool test_any(struct cpu *c, int cond)
-{
-    return holds(flags_now(c), cond);
-}
-
-INLINE bool test_sub(struct cpu *c, int cond)
-{
-    uint64_t a = (uint64_t)c->cc_a, b = (uint64_t)c->cc_b;
-    bool invert = cond & 1;
-    switch (cond >> 1) {
-    case 1: return (a < b) ^ invert;
-    case 2: return (a == b) ^ invert;
-    case 3: return (a <= b) ^ invert;
-    case 6: return ((int64_t)a < (int64_t)b) ^ invert;
-    case 7: return ((int64_t)a <= (int64_t)b) ^ invert;
-    default: return test_any(c, cond);
-    }
-}
-
-INLINE bool test_logic(struct cpu *c, int cond)
-{
-    bool invert = cond & 1;
-    switch (cond >> 1) {
-    case 0: case 1: return invert;
-    case 2: case 3: return (c->cc_a == 0) ^ invert;
-    case 4: case 6: return (c->cc_a < 0) ^ invert;
-    case 7: return (c->cc_a <= 0) ^ invert;
-    default: return test_any(c, cond);
-    }
-}
+#include "sim/cpu/exec/conditions.h"
 
 #if TIMED
 #define JCC(cond, n, producer) OP(jcc_##producer##_##cond) { \
         bool taken = test_##producer(c, n);                  \
         BRANCH(c->code_page + (uint64_t)core_link_offset(r), BRANCH_CONDITIONAL, taken); \
-        if (taken) LINK;                                     \
-        NEXT; }
+        CONTINUE(taken ? r->link : r[1].link); }
 #else
-#define JCC(cond, n, producer) OP(jcc_##producer##_##cond) { if (test_##producer(c, n)) LINK; NEXT; }
+#define JCC(cond, n, producer) OP(jcc_##producer##_##cond) { CONTINUE(test_##producer(c, n) ? r->link : r[1].link); }
 #endif
 PRODUCERS(JCC)
 
@@ -81,36 +34,19 @@ PRODUCERS(CMOV64)
 #define LOOP(name, bits) OP(name##_##bits) {                              \
         bool taken = name##_taken(bits);                                  \
         BRANCH(c->code_page + (uint64_t)core_link_offset(r), BRANCH_CONDITIONAL, taken); \
-        if (taken) LINK;                                                  \
-        NEXT; }
+        CONTINUE(taken ? r->link : r[1].link); }
 LOOP_OPS(LOOP)
 
 /* --- heads of blocks and transfers ------------------------------------------------ */
 
-/* Continue at any address: only code_page and the jump cache know where that is. */
-#define GO(address) do {                                                       \
-        uint64_t to_ = (address);                                              \
-        struct jump *j_ = core_jump_slot(c, to_);                              \
-        if (unlikely(j_->key != (to_ ^ c->jump_stamp))) TAIL(core_leave(c, r, to_)); \
-        c->code_page = to_ & CPU_PAGE_MASK;                                    \
-        TAIL(j_->entry->fn(c, j_->entry)); } while (0)
-
 /* Head of every block: pay for all of it, or let the slow path count singly. */
 OP(enter)
 {
-    int64_t left = c->budget - (int64_t)r->cost;
-    if (unlikely(left < 0)) TAIL(core_enter_slow(c, r));
-    c->budget = left;
-    c->block = r;
-#if TIMED
-    c->instructions += r->instructions;
-    core_time_block(c, r);
-#endif
-    c->bucket_cycles[r->bucket] += r->cost;
-    NEXT;
+    if (unlikely(c->budget < (int64_t)r->gate)) TAIL(core_enter_slow(c, r));
+    CONTINUE(r);
 }
 
-OP(jump) { LINK; }
+OP(jump) { CONTINUE(r->link); }
 
 OP(away)
 {
@@ -132,7 +68,7 @@ OP(call)
     CALLED;
     *top = (int64_t)NEXT_RIP;
     c->gpr[RSP] -= 8;
-    LINK;
+    CONTINUE(r->link);
 }
 
 /* Out of the page. */
@@ -150,6 +86,10 @@ OP(call_go)
 {
     s64 *top = HOST(write, c->gpr[RSP] - 8, 8);
     uint64_t to = REG64(src);
+    if (unlikely(!cpu_canonical(to))) { /* before anything is pushed */
+        cpu_raise_error(c, X_GP, 0);
+        FAULT;
+    }
     BRANCH(to, BRANCH_INDIRECT, true);
     CALLED;
     *top = (int64_t)NEXT_RIP;

@@ -178,8 +178,18 @@ enum exec_result legacy_enter(struct cpu *c, const struct sys_insn *s)
     if (result != EXEC_OK) {
         return result;
     }
+    uint64_t bottom = sp - (s->imm & 0xffff), linear;
+    result = cpu_linear(c, SS, stack_at(c, bottom), size, ACCESS_WRITE, &linear);
+    if (result == EXEC_OK) { /* "ENTER": faults if a write at the final stack pointer would */
+        uint8_t *host;
+        uint64_t spa;
+        result = mmu_fill(c, linear, 1, ACCESS_WRITE, &host, &spa);
+    }
+    if (result != EXEC_OK) {
+        return result;
+    }
     put_gpr(c, RBP, frame, size == 8 ? 8 : stack_size(c) < size ? stack_size(c) : size);
-    put_gpr(c, RSP, sp - (s->imm & 0xffff), stack_size(c));
+    put_gpr(c, RSP, bottom, stack_size(c));
     return EXEC_OK;
 }
 

@@ -392,7 +392,7 @@ static uint64_t f64_bits(double v) { uint64_t bits; memcpy(&bits, &v, sizeof bit
 /* The short cut's conditions; see ieee.h. */
 static bool short_cut(const struct ieee_env *env)
 {
-    return (env->mxcsr & (MXCSR_RC | MXCSR_PE)) == MXCSR_PE;
+    return (env->mxcsr & (MXCSR_RC | MXCSR_PE | MXCSR_PM)) == (MXCSR_PE | MXCSR_PM);
 }
 static bool f32_plain(uint32_t v) { return (v >> 23 & 0xff) - 1 < 0xfe || v << 1 == 0; }
 static bool f64_plain(uint64_t v) { return (v >> 52 & 0x7ff) - 1 < 0x7fe || v << 1 == 0; }

@@ -8,8 +8,8 @@
  * what it drops, and one function rounds and packs.  So no host rounding
  * mode, no compiler's view of fenv and no host NaN reaches the machine.
  *
- * The short cut.  When MXCSR asks for round-to-nearest, PE is already set,
- * both operands are zero or normal and the host's result is normal (with the
+ * The short cut.  When MXCSR asks for round-to-nearest, PE is already set and
+ * masked, both operands are zero or normal and the host's result is normal (with the
  * smallest exponents kept out, because of tininess), then the only flag the
  * operation could raise is the PE that is set already, and IEEE 754 demands
  * this very result from every conforming host.  Then the host computes it.
@@ -27,7 +27,7 @@ enum {
     MXCSR_IE = 1 << 0, MXCSR_DE = 1 << 1, MXCSR_ZE = 1 << 2,
     MXCSR_OE = 1 << 3, MXCSR_UE = 1 << 4, MXCSR_PE = 1 << 5,
     MXCSR_FLAGS = 0x3f, MXCSR_DAZ = 1 << 6,
-    MXCSR_MASK_SHIFT = 7, MXCSR_UM = 1 << 11,
+    MXCSR_MASK_SHIFT = 7, MXCSR_UM = 1 << 11, MXCSR_PM = 1 << 12,
     MXCSR_RC_SHIFT = 13, MXCSR_RC = 3 << MXCSR_RC_SHIFT, MXCSR_FTZ = 1 << 15,
 };
 

@@ -17,7 +17,8 @@ static bool selected(const union xmm *mask, unsigned from, unsigned to, unsigned
     return any;
 }
 
-/* Finds a fault of the bytes in [from, to), which lie in one page, before any is written. */
+/* Finds a fault of the bytes in [from, to), which lie in one page, before any is written.
+ * The fault names where the operand begins in the page, selected or not. */
 static enum exec_result probe(struct cpu *cpu, uint64_t linear, const union xmm *mask,
                               unsigned from, unsigned to)
 {
@@ -27,7 +28,7 @@ static enum exec_result probe(struct cpu *cpu, uint64_t linear, const union xmm 
     if (!selected(mask, from, to, &first, &last)) {
         return EXEC_OK;
     }
-    return mmu_fill(cpu, linear + first, last - first + 1, ACCESS_WRITE, &host, &spa);
+    return mmu_fill(cpu, linear + from, to - from, ACCESS_WRITE, &host, &spa);
 }
 
 /* SDM Vol 2 "MASKMOVDQU": unselected bytes are neither written nor a reason

@@ -127,6 +127,15 @@ static void an_unmasked_exception_changes_only_mxcsr(void **state)
     assert_int_equal(cpu.mxcsr & MXCSR_FLAGS, MXCSR_ZE);
 }
 
+static void inexact_is_reported_again_while_unmasked(void **state)
+{
+    (void)state;
+    struct cpu cpu = { .mxcsr = (MASKED & ~MXCSR_PM) | MXCSR_PE, .cr4 = OSXMMEXCPT };
+    union xmm dst = { .u32 = { ONE } }, src = { .u32 = { 0x40400000 } };
+    assert_int_equal(sse_divss(&cpu, &dst, &src, 0), EXEC_FAULT);
+    assert_int_equal(dst.u32[0], ONE);
+}
+
 static void without_osxmmexcpt_it_is_an_undefined_opcode(void **state)
 {
     (void)state;
@@ -243,6 +252,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(results_and_flags_are_the_manuals),
         cmocka_unit_test(an_unmasked_exception_changes_only_mxcsr),
+        cmocka_unit_test(inexact_is_reported_again_while_unmasked),
         cmocka_unit_test(without_osxmmexcpt_it_is_an_undefined_opcode),
         cmocka_unit_test(compares_set_zf_pf_cf),
         cmocka_unit_test(conversions_out_of_range_are_indefinite),
