@@ -10,7 +10,7 @@
 #include "sim/platform/vtd.h"
 #include "sim/time/timing.h"
 
-enum { RAM_SIZE = 64 << 20, FIRST_PAGE = 1 << 20 };
+enum { RAM_SIZE = 16 << 20, FIRST_PAGE = 1 << 20 };
 const uint8_t bench_mac[6] = { 0x02, 0x00, 0x00, 0xAA, 0xBB, 0xCC };
 
 /* --- stand-ins --------------------------------------------------------------- */
@@ -91,6 +91,8 @@ on_sent(void *ctx, const uint8_t *frame, size_t size, uint64_t now)
     struct bench *b = ctx;
     assert_true(b->sent_count < BENCH_FRAMES && size <= BENCH_FRAME_MAX);
     struct bench_frame *f = &b->sent[b->sent_count++];
+    free(f->bytes); /* of a test that forgot earlier frames */
+    f->bytes = malloc(size);
     memcpy(f->bytes, frame, size);
     f->size = size;
     f->now = now;
@@ -110,7 +112,6 @@ struct bench *
 bench_new(void)
 {
     struct bench *b = calloc(1, sizeof *b);
-    b->sent = calloc(BENCH_FRAMES, sizeof b->sent[0]);
     b->refused_bdf = -1;
     b->next_page = FIRST_PAGE;
     b->machine.mem = mem_new(RAM_SIZE);
@@ -137,7 +138,9 @@ bench_free(struct bench *b)
     event_queue_free(b->machine.events);
     mem_free(b->machine.mem);
     free(b->machine.vtd);
-    free(b->sent);
+    for (unsigned i = 0; i < BENCH_FRAMES; i++) {
+        free(b->sent[i].bytes);
+    }
     free(b);
 }
 

@@ -25,14 +25,14 @@
 
 enum { BENCH_FRAMES = 4096, BENCH_MESSAGES = 1024, BENCH_FRAME_MAX = 16384, BENCH_PAUSES = 256 };
 
-struct bench_frame { uint8_t bytes[BENCH_FRAME_MAX]; size_t size; uint64_t now; };
+struct bench_frame { uint8_t *bytes; size_t size; uint64_t now; };
 struct bench_message { uint16_t bdf; uint64_t address; uint32_t data; uint64_t now; };
 struct bench_pause { uint16_t quanta; uint64_t now; };
 
 struct bench {
     struct machine machine;
     struct nic *nic;
-    struct bench_frame *sent;   /* by the card, on the wire */
+    struct bench_frame sent[BENCH_FRAMES]; /* by the card, on the wire */
     unsigned sent_count;
     struct bench_message message[BENCH_MESSAGES];
     unsigned message_count;
