@@ -17,12 +17,13 @@
 #include "sim/mem/mem.h"
 #include "tests/bench/cpu_mips/workload.h"
 
-enum { TABLES = 0x10000, STACK = 0x180000, SCRATCH = 4 << 20, RAM = 16 << 20 };
+enum { TABLES = 0x10000, STACK = 0x180000, SCRATCH = 4 << 20, RAM = 16 << 20, TURNS = 3 };
 
+/* Of processor time, so that what else the host does counts less. */
 static double seconds(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
@@ -118,22 +119,36 @@ static struct outcome run_native(unsigned rounds)
     return o;
 }
 
+/* The fastest of several runs, taken in turns so that all see the same host. */
+static void keep_fastest(struct outcome *best, struct outcome o)
+{
+    if (best->seconds == 0 || o.seconds < best->seconds) {
+        *best = o;
+    }
+}
+
 int main(int argc, char **argv)
 {
     const char *image = argc > 1 ? argv[1] : BENCH_IMAGE;
-    unsigned rounds = argc > 2 ? (unsigned)atoi(argv[2]) : 20;
-    struct outcome native = run_native(rounds), functional = run_guest(image, rounds, false);
-    double native_mips = (double)functional.instructions / native.seconds / 1e6;
-    double mips = (double)functional.instructions / functional.seconds / 1e6;
+    unsigned rounds = argc > 2 ? (unsigned)atoi(argv[2]) : 10;
+    bool timing = !getenv("HVLAB_NO_TIMING");
+    struct outcome native = { 0 }, functional = { 0 }, timed = { 0 };
 
-    printf("%llu instructions, %.0f MIPS native\n", (unsigned long long)functional.instructions, native_mips);
-    printf("functional   %7.0f MIPS  1/%.1f of native\n", mips, native_mips / mips);
+    for (unsigned turn = 0; turn < TURNS; turn++) {
+        keep_fastest(&native, run_native(rounds));
+        keep_fastest(&functional, run_guest(image, rounds, false));
+        if (timing) {
+            keep_fastest(&timed, run_guest(image, rounds, true));
+        }
+    }
+    double count = (double)functional.instructions, native_mips = count / native.seconds / 1e6;
+    printf("%.0f instructions, native %.0f MIPS\n", count, native_mips);
+    printf("functional   %6.0f MIPS  1/%.1f of native\n", count / functional.seconds / 1e6,
+           functional.seconds / native.seconds);
     bool same = functional.value == native.value;
-    if (!getenv("HVLAB_NO_TIMING")) {
-        struct outcome timed = run_guest(image, rounds, true);
-        mips = (double)timed.instructions / timed.seconds / 1e6;
-        printf("approximate  %7.0f MIPS  1/%.1f of native  %.2f cycles per instruction\n", mips, native_mips / mips,
-               (double)timed.cycles / (double)timed.instructions);
+    if (timing) {
+        printf("approximate  %6.0f MIPS  1/%.1f of native  %.2f cycles per instruction\n",
+               count / timed.seconds / 1e6, timed.seconds / native.seconds, (double)timed.cycles / count);
         same = same && timed.value == native.value && timed.instructions == functional.instructions;
     }
     printf("%s\n", same ? "results agree" : "RESULTS DIFFER");

@@ -1,0 +1,77 @@
+/* Conditions, and how a handler continues in another block.  Part of handler.h for the handlers that jump. */
+#ifndef SIM_CPU_EXEC_CONDITIONS_H
+#define SIM_CPU_EXEC_CONDITIONS_H
+
+INLINE bool holds(uint64_t f, int cond)
+{
+    bool s = f / FLAG_S & 1, o = f / FLAG_O & 1, answer = false;
+    switch (cond >> 1) {
+    case 0: answer = o; break;
+    case 1: answer = f & FLAG_C; break;
+    case 2: answer = f & FLAG_Z; break;
+    case 3: answer = f & (FLAG_C | FLAG_Z); break;
+    case 4: answer = s; break;
+    case 5: answer = f & FLAG_P; break;
+    case 6: answer = s != o; break;
+    case 7: answer = (f & FLAG_Z) || s != o; break;
+    }
+    return answer ^ (cond & 1);
+}
+
+INLINE bool test_any(struct cpu *c, int cond)
+{
+    return holds(flags_now(c), cond);
+}
+
+INLINE bool test_sub(struct cpu *c, int cond)
+{
+    uint64_t a = (uint64_t)c->cc_a, b = (uint64_t)c->cc_b;
+    bool invert = cond & 1;
+    switch (cond >> 1) {
+    case 1: return (a < b) ^ invert;
+    case 2: return (a == b) ^ invert;
+    case 3: return (a <= b) ^ invert;
+    case 6: return ((int64_t)a < (int64_t)b) ^ invert;
+    case 7: return ((int64_t)a <= (int64_t)b) ^ invert;
+    default: return test_any(c, cond);
+    }
+}
+
+INLINE bool test_logic(struct cpu *c, int cond)
+{
+    bool invert = cond & 1;
+    switch (cond >> 1) {
+    case 0: case 1: return invert;
+    case 2: case 3: return (c->cc_a == 0) ^ invert;
+    case 4: case 6: return (c->cc_a < 0) ^ invert;
+    case 7: return (c->cc_a <= 0) ^ invert;
+    default: return test_any(c, cond);
+    }
+}
+
+/* Continue at the head 'next': pay for the whole block, or let the head's
+ * handler see to it (not enough budget, not a plain head). */
+#if TIMED
+#define PAID(e) (c->instructions += (e)->instructions, core_time_block(c, (e)))
+#else
+#define PAID(e) ((void)0)
+#endif
+#define CONTINUE(next) do {                                                    \
+        struct insn *e_ = (next);                                              \
+        int64_t left_ = c->budget - (int64_t)e_->gate;                         \
+        if (unlikely(left_ < 0)) TAIL(e_->fn(c, e_));                          \
+        c->budget = left_;                                                     \
+        c->block = e_;                                                         \
+        c->bucket_cycles[e_->bucket] += e_->gate;                              \
+        PAID(e_);                                                              \
+        TAIL(e_[1].fn(c, e_ + 1)); } while (0)
+
+/* Continue at any address: only code_page and the jump cache know where that is. */
+#define GO(address) do {                                                       \
+        uint64_t to_ = (address);                                              \
+        struct jump *j_ = core_jump_slot(c, to_);                              \
+        if (unlikely(j_->key != (to_ ^ c->jump_stamp))) TAIL(core_leave(c, r, to_)); \
+        c->code_page = to_ & CPU_PAGE_MASK;                                    \
+        CONTINUE(j_->entry); } while (0)
+
+#endif
