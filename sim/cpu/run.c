@@ -412,6 +412,21 @@ static void run_hooked(struct cpu *c, struct insn *entry, bool one)
     }
 }
 
+/* The jump cache may still name a dropped block; its successor then, so that a step is a step. */
+static struct insn *find_live_block(struct cpu *c)
+{
+    struct insn *entry = find_block(c);
+
+    while (entry && entry->fn == core_forward) {
+        entry = entry->link;
+    }
+    if (entry && entry->fn == core_dead) {
+        core_dead(c, entry);
+        entry = find_block(c);
+    }
+    return entry;
+}
+
 /* Blocks until the budget is used up or something happens; core->result says what. */
 static void run_blocks(struct cpu *c, bool one)
 {
@@ -422,7 +437,7 @@ static void run_blocks(struct cpu *c, bool one)
     do {
         core->result = EXEC_OK;
         stamp_pick(c);
-        struct insn *entry = find_block(c);
+        struct insn *entry = find_live_block(c);
         if (!entry) {
             break;
         }
@@ -431,8 +446,7 @@ static void run_blocks(struct cpu *c, bool one)
         } else {
             run_block(c, entry, one);
         }
-    } while (core->result == EXEC_OK && (one ? core->dead != NULL /* nothing was done yet */
-                                             : c->budget > 0 && !core->leave));
+    } while (!one && core->result == EXEC_OK && c->budget > 0 && !core->leave);
     core_book(c);
 }
 
