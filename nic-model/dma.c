@@ -3,7 +3,8 @@
  * One channel for reads, one for posted writes.  A transfer takes the
  * fabric's latency; its payload also occupies the link, so transfers overlap
  * in latency but not in payload, and finish in the order they were issued.
- * Memory is touched when a transfer is due, not when it is issued.
+ * Memory is touched when a transfer is due, not when it is issued, always with
+ * the requester id of the function that the queue belongs to.
  */
 #include <assert.h>
 
@@ -90,6 +91,32 @@ dma_issue(struct nic *nic, enum nic_dma_kind kind, unsigned index, uint32_t byte
     c->op[(c->head + c->count) % NIC_DMA_OPS] = (struct nic_dma_op){ .due = due, .kind = kind, .index = index };
     c->count++;
     channel_arm(c);
+}
+
+/* A translation that missed the IOTLB holds up what comes behind it. */
+static void
+add_latency(struct nic *nic, struct nic_dma_channel *c)
+{
+    uint64_t latency = pci_dma_latency(nic->machine->pci), now = nic_now(nic);
+    if (latency > 0) {
+        c->busy_until = (c->busy_until > now ? c->busy_until : now) + latency;
+    }
+}
+
+bool
+dma_read(struct nic *nic, unsigned queue, uint64_t address, void *to, uint32_t size)
+{
+    bool is_done = pci_dma_read(nic->machine->pci, vf_function_of_queue(nic, queue), address, to, size);
+    add_latency(nic, &nic->reads);
+    return is_done;
+}
+
+bool
+dma_write(struct nic *nic, unsigned queue, uint64_t address, const void *from, uint32_t size)
+{
+    bool is_done = pci_dma_write(nic->machine->pci, vf_function_of_queue(nic, queue), address, from, size);
+    add_latency(nic, &nic->writes);
+    return is_done;
 }
 
 void

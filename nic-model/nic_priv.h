@@ -417,6 +417,9 @@ void fifo_state(struct nic_fifo *, struct state *);
 /* dma.c */
 void dma_init(struct nic *);
 void dma_issue(struct nic *, enum nic_dma_kind, unsigned index, uint32_t bytes, uint64_t now);
+/* Memory as the queue's function sees it; false: refused, nothing moved. */
+bool dma_read(struct nic *, unsigned queue, uint64_t address, void *to, uint32_t size);
+bool dma_write(struct nic *, unsigned queue, uint64_t address, const void *from, uint32_t size);
 void dma_reset(struct nic *);
 void dma_state(struct nic *, struct state *);
 bool dma_idle(const struct nic *);

@@ -110,8 +110,7 @@ rx_fetched(struct nic *nic, unsigned queue, uint64_t now)
         return;
     }
     uint64_t base = (uint64_t)reg(nic, I82599_RDBAH(queue)) << 32 | reg(nic, I82599_RDBAL(queue));
-    if (!pci_dma_read(nic->machine->pci, vf_function_of_queue(nic, queue), base + (uint64_t)q->fetch * I82599_DESC_SIZE,
-                      desc, n * I82599_DESC_SIZE)) {
+    if (!dma_read(nic, queue, base + (uint64_t)q->fetch * I82599_DESC_SIZE, desc, n * I82599_DESC_SIZE)) {
         fault(nic, queue);
         return;
     }

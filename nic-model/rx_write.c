@@ -105,8 +105,6 @@ bool
 rx_write_job(struct nic *nic, const struct nic_rx_job *job, struct nic_frame *frame)
 {
     struct i82599_desc desc[NIC_RX_SPAN];
-    struct pci *pci = nic->machine->pci;
-    const struct pci_function *f = vf_function_of_queue(nic, job->queue);
     uint32_t buffer = (reg(nic, I82599_SRRCTL(job->queue)) & I82599_SRRCTL_BSIZEPACKET_MASK) * BUFFER_UNIT;
     uint32_t ring = reg(nic, I82599_RDLEN(job->queue)) / I82599_DESC_SIZE;
     uint64_t base = (uint64_t)reg(nic, I82599_RDBAH(job->queue)) << 32 | reg(nic, I82599_RDBAL(job->queue));
@@ -119,13 +117,13 @@ rx_write_job(struct nic *nic, const struct nic_rx_job *job, struct nic_frame *fr
     }
     for (uint32_t i = 0, done = 0; i < job->count && done < d.size; i++) {
         uint32_t length = d.size - done < buffer ? d.size - done : buffer;
-        if (!pci_dma_write(pci, f, job->address[i], d.bytes + done, length)) {
+        if (!dma_write(nic, job->queue, job->address[i], d.bytes + done, length)) {
             return false;
         }
         done += length;
     }
     write_back(nic, job, frame, &d, desc);
     uint32_t first = job->first % ring, run = ring - first < job->count ? ring - first : job->count;
-    return pci_dma_write(pci, f, base + (uint64_t)first * I82599_DESC_SIZE, desc, run * I82599_DESC_SIZE) &&
-           (run == job->count || pci_dma_write(pci, f, base, desc + run, (job->count - run) * I82599_DESC_SIZE));
+    return dma_write(nic, job->queue, base + (uint64_t)first * I82599_DESC_SIZE, desc, run * I82599_DESC_SIZE) &&
+           (run == job->count || dma_write(nic, job->queue, base, desc + run, (job->count - run) * I82599_DESC_SIZE));
 }

@@ -100,8 +100,8 @@ tx_fetched(struct nic *nic, unsigned queue, uint64_t now)
     if (q->fetch_generation != q->generation || q->faulted || size == 0 || q->fetch + n > size) {
         return;
     }
-    if (!pci_dma_read(nic->machine->pci, vf_function_of_queue(nic, queue),
-                      ring_base(nic, queue) + (uint64_t)q->fetch * I82599_DESC_SIZE, desc, n * I82599_DESC_SIZE)) {
+    if (!dma_read(nic, queue, ring_base(nic, queue) + (uint64_t)q->fetch * I82599_DESC_SIZE, desc,
+                  n * I82599_DESC_SIZE)) {
         fault(nic, queue, NIC_ERROR_DMA, queue | 1u << 16);
         return;
     }
@@ -324,13 +324,11 @@ tx_data_read(struct nic *nic, unsigned slot, uint64_t now)
 static bool
 write_status(struct nic *nic, const struct nic_tx_job *job)
 {
-    struct pci *pci = nic->machine->pci;
-    const struct pci_function *f = vf_function_of_queue(nic, job->queue);
     uint32_t size = ring_size(nic, job->queue), wb_low = reg(nic, I82599_TDWBAL(job->queue));
     if (wb_low & I82599_TDWBAL_HEAD_WB) {
         uint64_t address = (uint64_t)reg(nic, I82599_TDWBAH(job->queue)) << 32 | (wb_low & ~3u);
         uint32_t head = reg(nic, I82599_TDH(job->queue));
-        return pci_dma_write(pci, f, address, &head, sizeof head);
+        return dma_write(nic, job->queue, address, &head, sizeof head);
     }
     for (uint32_t i = 0; i < job->count && size; i++) {
         const struct i82599_desc *d = &job->desc[i];
@@ -340,7 +338,7 @@ write_status(struct nic *nic, const struct nic_tx_job *job)
         /* Only the last dword is written: DD in STA. */
         uint32_t status = (uint32_t)(d->hi >> 32) | (uint32_t)(I82599_TXD_DD >> 32);
         uint64_t address = ring_base(nic, job->queue) + (uint64_t)((job->first + i) % size) * I82599_DESC_SIZE + 12;
-        if (!pci_dma_write(pci, f, address, &status, sizeof status)) {
+        if (!dma_write(nic, job->queue, address, &status, sizeof status)) {
             return false;
         }
     }
@@ -368,14 +366,13 @@ static bool
 load_payload(struct nic *nic, const struct nic_tx_job *job)
 {
     struct nic_tx *tx = &nic->tx;
-    const struct pci_function *f = vf_function_of_queue(nic, job->queue);
     tx->payload_size = 0;
     for (uint32_t i = 0; i < job->count; i++) {
         uint32_t length = job->desc[i].hi & I82599_TXD_LENGTH;
         if (is_context(&job->desc[i])) {
             continue;
         }
-        if (!pci_dma_read(nic->machine->pci, f, job->desc[i].lo, tx->payload + tx->payload_size, length)) {
+        if (!dma_read(nic, job->queue, job->desc[i].lo, tx->payload + tx->payload_size, length)) {
             return false;
         }
         tx->payload_size += length;

@@ -48,9 +48,11 @@ frame_sent(void *ctx, uint64_t now)
         receive(nic, bytes, frame->size, NIC_PACKET_NONE, NIC_FRAME_LPBK, now);
     } else {
         nic->transmitted++;
+        nic->running = 1; /* the peer may answer at once: nothing moves until the frame is gone */
         if (nic->config.peer.transmitted) {
             nic->config.peer.transmitted(nic->config.peer.ctx, bytes, frame->size, now);
         }
+        nic->running = 0;
     }
     fifo_pop(&nic->tx.fifo);
     nic_run(nic, now);
@@ -191,7 +193,7 @@ admit(struct nic *nic, const uint8_t *frame, size_t size, const struct nic_packe
     if (!link_is_up(nic) || !(reg(nic, I82599_RXCTRL) & I82599_RXCTRL_RXEN)) {
         return NIC_DROP_LINK_DOWN;
     }
-    if (size < ETHER_MIN) {
+    if (size < ETHER_MIN) { /* a runt */
         stats_add(nic, I82599_RUC, 1);
         return NIC_DROP_UNDERSIZE;
     }

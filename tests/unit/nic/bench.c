@@ -96,6 +96,9 @@ on_sent(void *ctx, const uint8_t *frame, size_t size, uint64_t now)
     memcpy(f->bytes, frame, size);
     f->size = size;
     f->now = now;
+    if (b->is_echo) {
+        bench_receive(b, frame, size);
+    }
 }
 
 static void

@@ -46,6 +46,7 @@ struct bench {
     uint64_t errors;                   /* guest errors traced */
     uint64_t last_error, last_error_detail;
     uint32_t next_packet;
+    bool is_echo;                      /* the peer sends every frame back */
 };
 
 struct bench *bench_new(void);

@@ -342,6 +342,54 @@ refused_dma_stops_its_queue_only(void **state)
     assert_true(nic_idle(b->nic));
 }
 
+/* The driver's own loopback test: MAC transmitter to receiver, link down or not. */
+static void
+mac_loopback_returns_every_frame(void **state)
+{
+    struct bench *b = *state;
+    struct ring rx, tx;
+    uint8_t frame[1024], got[4096];
+    static const uint8_t all[6] = { 255, 255, 255, 255, 255, 255 };
+    pf_set(b, I82599_HLREG0, I82599_HLREG0_LPBK);
+    pf_write(b, I82599_FCTRL, I82599_FCTRL_BAM | I82599_FCTRL_SBP | I82599_FCTRL_MPE);
+    pf_set(b, I82599_AUTOC, I82599_AUTOC_FLU | I82599_AUTOC_AN_RESTART);
+    driver_rx(b, &rx, -1, 0, 128, SRRCTL_ADVANCED);
+    driver_tx(b, &tx, -1, 0, 128);
+    for (unsigned n = 0; n < 64; n++) {
+        driver_send(b, &tx, frame, frame_make(frame, all, bench_mac, 0x88B5, sizeof frame), 0);
+    }
+    bench_run(b, 200000);
+    for (unsigned n = 0; n < 64; n++) {
+        assert_true(driver_desc(b, &tx, n).hi & I82599_TXD_DD);
+        assert_int_equal(driver_poll(b, &rx, got, NULL), sizeof frame);
+        assert_memory_equal(got, frame, sizeof frame);
+    }
+    assert_int_equal(b->sent_count, 0);
+    assert_int_equal(nic_received(b->nic) + nic_transmitted(b->nic), 0); /* nothing was on the wire */
+    bench_settle(b);
+}
+
+static void
+a_peer_that_answers_at_once_confuses_nothing(void **state)
+{
+    struct bench *b = *state;
+    struct ring rx, tx;
+    uint8_t frame[256], got[4096];
+    b->is_echo = true;
+    driver_rx(b, &rx, -1, 0, 128, SRRCTL_ADVANCED);
+    driver_tx(b, &tx, -1, 0, 128);
+    for (unsigned n = 0; n < 50; n++) {
+        driver_send(b, &tx, frame, frame_make(frame, bench_mac, bench_mac, 0x88B5, 60 + n), 0);
+    }
+    bench_settle(b);
+    assert_int_equal(b->sent_count, 50);
+    for (unsigned n = 0; n < 50; n++) {
+        frame_make(frame, bench_mac, bench_mac, 0x88B5, 60 + n);
+        assert_int_equal(driver_poll(b, &rx, got, NULL), 60 + n);
+        assert_memory_equal(got, frame, 60 + n);
+    }
+}
+
 int
 main(void)
 {
@@ -352,7 +400,8 @@ main(void)
         CASE(drops_without_descriptors_when_told_to), CASE(writes_legacy_descriptors),
         CASE(strips_or_keeps_tag_and_fcs), CASE(sends_frames_in_order_and_reports_them), CASE(pads_short_frames),
         CASE(serves_queues_in_turn), CASE(writes_the_head_back_instead), CASE(counts_every_frame_once),
-        CASE(frames_in_the_buffer_at_reset_are_dropped_by_name), CASE(refused_dma_stops_its_queue_only),
+        CASE(frames_in_the_buffer_at_reset_are_dropped_by_name), CASE(refused_dma_stops_its_queue_only), CASE(mac_loopback_returns_every_frame),
+        CASE(a_peer_that_answers_at_once_confuses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
