@@ -476,7 +476,7 @@ static bool send_section(struct netvsc *n, const struct svc_packet *packet)
     uint8_t *to = n->send + (size_t)section * n->section_size;
     fill_header(&header, length);
     bytes_copy(to, &header, sizeof header);
-    bytes_copy(to + HEADER, packet->data, packet->length);
+    svc_copy(to + HEADER, packet->data, packet->length);
     bytes_zero(to + HEADER + packet->length, length - packet->length);
     n->section_free_count--;
     return vmbus_ring_put(&n->channel->out, &send);

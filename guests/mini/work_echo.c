@@ -47,7 +47,7 @@ static void echo_receive(struct mini *m, struct svc_packet *batch, unsigned coun
             continue;
         uint32_t slot = (echo.head + echo.count) % FRAMES;
         uint8_t *to = echo.memory + (size_t)slot * echo.stride;
-        bytes_copy(to, batch[i].data, batch[i].length);
+        svc_copy(to, batch[i].data, batch[i].length);
         bytes_copy(to, batch[i].data + ADDRESS, ADDRESS);
         bytes_copy(to + ADDRESS, m->link.netvsc.mac, ADDRESS);
         echo.length[slot] = batch[i].length;
