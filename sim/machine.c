@@ -55,6 +55,18 @@ note_unclaimed(void *ctx, uint64_t address, bool is_write, bool is_port)
     TRACE(m, machine_now(m), TRACE_UNCLAIMED, address, is_write, is_port, 0);
 }
 
+/* An event falls into the round being run: the running processor returns at
+ * its next instruction boundary (ATTN_STOP) and goes on up to the event only. */
+static void
+note_armed(void *ctx, uint64_t due)
+{
+    struct machine *m = ctx;
+    if (m->running && due < m->round_until) {
+        m->round_until = due;
+        cpu_attend(m->running, ATTN_STOP);
+    }
+}
+
 /* Everything that needs nothing else, then what needs those. False: no memory. */
 static bool
 machine_build(struct machine *m)
@@ -66,6 +78,7 @@ machine_build(struct machine *m)
         return false;
     }
     mem_set_unclaimed_hook(m->mem, note_unclaimed, m);
+    event_queue_set_watch(m->events, note_armed, m);
     if (m->config.timing_approx && !(m->timing = timing_new(m))) {
         return false;
     }
@@ -188,16 +201,30 @@ any_wakes(const struct machine *m)
 }
 
 static void
-run_processors(struct machine *m, uint64_t until)
+run_processor(struct machine *m, struct cpu *cpu)
 {
-    for (unsigned i = 0; i < m->cpu_count && !stop_is_final(m->stop); i++) {
-        struct cpu *cpu = m->cpu[i];
-        if (cpu->now < until) { /* a long instruction may have passed this round */
-            m->running = cpu;
-            cpu_run(cpu, until);
-            m->running = NULL;
+    bool cut = true;
+    while (cut && cpu->now < m->round_until && !stop_is_final(m->stop)) {
+        cpu_run(cpu, m->round_until);
+        cut = cpu->attention & ATTN_STOP; /* else it came back for a reason of its own */
+        if (!stop_is_final(m->stop)) {
+            cpu->attention &= ~(uint32_t)ATTN_STOP;
         }
     }
+}
+
+/* Every processor's part of a round that ends at 'until'; returns its actual end. */
+static uint64_t
+run_processors(struct machine *m, uint64_t until)
+{
+    m->round_until = until;
+    for (unsigned i = 0; i < m->cpu_count && !stop_is_final(m->stop); i++) {
+        struct cpu *cpu = m->cpu[i];
+        m->running = cpu;
+        run_processor(m, cpu);
+        m->running = NULL;
+    }
+    return m->round_until > m->now ? m->round_until : m->now + 1;
 }
 
 static void
@@ -236,8 +263,7 @@ idle_round(struct machine *m)
 {
     uint64_t end = m->now;
     if (any_wakes(m)) {
-        end = m->now + 1;
-        run_processors(m, end);
+        end = run_processors(m, m->now + 1);
     }
     if (any_active(m) || m->stop != STOP_NONE) {
         return end > m->now ? end : m->now + 1;
@@ -247,11 +273,7 @@ idle_round(struct machine *m)
         stop_deadlock(m);
         return end;
     }
-    if (due > end) {
-        end = due;
-        run_processors(m, end);
-    }
-    return end;
+    return due > end ? run_processors(m, due) : end;
 }
 
 static void
@@ -259,8 +281,7 @@ machine_round(struct machine *m)
 {
     uint64_t end;
     if (any_active(m)) {
-        end = round_end(m);
-        run_processors(m, end);
+        end = run_processors(m, round_end(m));
     } else {
         end = idle_round(m);
     }

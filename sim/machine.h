@@ -3,6 +3,9 @@
  * The machine advances in rounds.  In a round every processor, in order of
  * its index, runs up to the round's end: the next multiple of the quantum, or
  * the next event if that is earlier (but always at least one instruction).
+ * An event that a processor arms during the round for an earlier cycle moves
+ * the round's end there: the processor and those after it stop at it, those
+ * before it are ahead and sit out what they have already run.
  * Then events due fire, in (cycle, sequence) order.  When all processors are
  * halted, time jumps to the next event.  Nothing else orders anything, so a
  * run depends only on image, configuration and the input log.
@@ -74,6 +77,7 @@ struct machine {
     struct code_cache *code;    /* decoded blocks, shared by processors; sim/cpu/cache */
     struct crosscheck *crosscheck; /* or NULL; sim/cpu/crosscheck */
     struct cpu *running;        /* processor that runs right now, or NULL between processors */
+    uint64_t round_until;       /* end of the round being run [cycle] */
     struct machine_part *parts; /* optional parts, in order of machine_add_part */
     enum machine_stop stop;
     uint32_t stop_code;         /* value written to isa-debug-exit */

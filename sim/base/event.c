@@ -12,6 +12,8 @@ struct event_queue {
     uint32_t count;
     uint32_t capacity;      /* entries allocated, index 0 included */
     uint64_t next_sequence; /* given to the next arming */
+    void (*armed)(void *ctx, uint64_t due); /* or NULL */
+    void *armed_ctx;
 };
 
 void
@@ -120,6 +122,16 @@ event_arm(struct event_queue *q, struct event *e, uint64_t due)
     e->due = due;
     e->sequence = q->next_sequence++;
     heap_insert(q, e);
+    if (q->armed) {
+        q->armed(q->armed_ctx, due);
+    }
+}
+
+void
+event_queue_set_watch(struct event_queue *q, void (*armed)(void *ctx, uint64_t due), void *ctx)
+{
+    q->armed = armed;
+    q->armed_ctx = ctx;
 }
 
 void

@@ -42,6 +42,8 @@ uint64_t event_queue_next_due(const struct event_queue *); /* or EVENT_NEVER */
 /* Fires everything due at or before 'now', in order, including what the fired
  * events arm for 'now'. */
 void event_queue_run(struct event_queue *, uint64_t now);
+/* Told of every arming, after it; the machine shortens its round with it. */
+void event_queue_set_watch(struct event_queue *, void (*armed)(void *ctx, uint64_t due), void *ctx);
 /* Visits an event; on load it is re-armed with its saved order. */
 void event_state(struct event_queue *, struct event *, struct state *);
 /* Visits the queue's own counter (call before the events). */

@@ -89,6 +89,45 @@ an_event_ends_the_round_at_its_due_cycle(void **unused)
     machine_free(m);
 }
 
+/* Processor 1 arms an event for cycle 300 when it is at cycle 100. */
+static void
+arm_while_running(struct cpu *cpu, uint64_t until, void *ctx)
+{
+    struct tick *t = ctx;
+    if (cpu->index == 1 && cpu->now < 100) {
+        cpu->now = 100;
+        event_arm(t->machine->events, &t->event, 300);
+        if (cpu->attention & ATTN_STOP) {
+            return; /* as cpu_run does */
+        }
+    }
+    cpu->now = until;
+}
+
+static void
+an_event_armed_in_a_round_moves_its_end(void **unused)
+{
+    (void)unused;
+    struct machine *m = fake_machine(3, MIB);
+    struct tick t = { .machine = m };
+    event_init(&t.event, tick_fire, &t);
+    fake.run = arm_while_running;
+    fake.run_ctx = &t;
+    machine_run(m, 1);
+    assert_int_equal(m->now, 300);
+    assert_int_equal(t.count, 1);
+    assert_int_equal(m->cpu[0]->now, 1000); /* ran before: ahead */
+    assert_int_equal(m->cpu[1]->now, 300);
+    assert_int_equal(m->cpu[2]->now, 300);
+    assert_int_equal(m->cpu[1]->attention, 0);
+    machine_run(m, 301);
+    assert_int_equal(m->now, 1000);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(m->cpu[i]->now, 1000);
+    }
+    machine_free(m);
+}
+
 static void
 halted_machines_jump_to_the_next_event(void **unused)
 {
@@ -325,6 +364,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rounds_end_at_multiples_of_the_quantum_in_processor_order),
         cmocka_unit_test(an_event_ends_the_round_at_its_due_cycle),
+        cmocka_unit_test(an_event_armed_in_a_round_moves_its_end),
         cmocka_unit_test(halted_machines_jump_to_the_next_event),
         cmocka_unit_test(a_masked_pending_interrupt_costs_one_look_not_many_rounds),
         cmocka_unit_test(nothing_pending_anywhere_is_a_deadlock),
