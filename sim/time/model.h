@@ -51,6 +51,7 @@ struct predictor {
 /* The hot core looks at 'recent' before it calls time_data: line numbers shifted
  * left by one, bit 0 set when the line may be written without asking. */
 struct cpu_time {
+    const uint8_t *ram;       /* host address of RAM's first byte; not state */
     uint64_t recent[RECENT_LINES];
     uint64_t recent_code[RECENT_CODE];
     struct tags l1d, l1i, l2;

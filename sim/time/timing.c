@@ -4,6 +4,7 @@
 
 #include "sim/base/state.h"
 #include "sim/machine.h"
+#include "sim/mem/mem.h"
 #include "sim/time/model.h"
 
 struct timing *
@@ -44,6 +45,7 @@ timing_cpu_new(struct cpu *c)
     c->time = calloc(1, sizeof *c->time);
     if (!c->time || !new_tags(c->time))
         return false;
+    c->time->ram = mem_ram_base(c->machine->mem);
     memset(c->time->recent, 0xff, sizeof c->time->recent);
     memset(c->time->recent_code, 0xff, sizeof c->time->recent_code);
     return true;

@@ -1,0 +1,39 @@
+/* The approximate model's fast side, inlined into the timed handlers.
+ *
+ * Most accesses hit a line that was touched a moment ago.  A small
+ * direct-mapped filter of such lines (struct cpu_time, `recent`) answers those
+ * without asking the caches; what a line must lose (written elsewhere, evicted,
+ * written by a device) it loses from the filter too, in cache.c.
+ */
+#ifndef SIM_TIME_HOT_H
+#define SIM_TIME_HOT_H
+
+#include "sim/cpu/core.h"
+#include "sim/time/model.h"
+
+static inline void
+time_touch(struct cpu *c, uint64_t linear, const void *host, unsigned size, bool write)
+{
+    const struct cpu_time *t = c->time;
+    uint64_t at = (uint64_t)((const uint8_t *)host - t->ram), line = at >> LINE_SHIFT;
+    uint64_t recent = t->recent[line % RECENT_LINES] ^ line << 1;
+    /* 1 = writable, 0 = readable: reading takes either, writing only 1. */
+    if (__builtin_expect(recent <= 1 && recent >= write && (at & 63) + size <= 64, 1))
+        return;
+    core_touch(c, linear, host, size, write);
+}
+
+static inline void
+time_block(struct cpu *c, const struct insn *enter)
+{
+    const struct cpu_time *t = c->time;
+    const struct insn *last = enter + enter->records - 1;
+    uint64_t at = ((uint64_t)enter->page << 12) + enter->offset, end = ((uint64_t)enter->page << 12) + last->offset;
+    uint64_t first_line = at >> LINE_SHIFT, last_line = end >> LINE_SHIFT;
+    if (__builtin_expect(t->recent_code[first_line % RECENT_CODE] == first_line
+                         && t->recent_code[last_line % RECENT_CODE] == last_line, 1))
+        return;
+    core_time_block(c, enter);
+}
+
+#endif
