@@ -15,6 +15,7 @@
 
 #include "sim/cpu/core_hooks.h"
 #include "sim/cpu/decode/insn.h"
+#include "sim/time/timing.h"
 
 enum { JUMP_ENTRIES = 16384, STAMPS = 64, CROSSINGS = 64, CROSSING_RECORDS = 24 };
 
@@ -31,9 +32,12 @@ struct crossing {
     uint64_t linear;
     uint32_t mode, page;
     uint8_t bytes[15];
+    struct insn stub;               /* directly before the head, as in the code cache */
     struct insn record[CROSSING_RECORDS];
     struct sys_site site;
 };
+
+struct stamp { uint64_t epoch; uint32_t mode; uint16_t bucket, value; };
 
 struct core {
     enum exec_result result; /* why the last block was left */
@@ -49,8 +53,9 @@ struct core {
     struct insn *dead;       /* dropped head that should forward to the block found next, or NULL */
     struct insn step[2];     /* scratch for running exactly one record */
     struct sys_insn sys;     /* scratch: what a system function gets */
-    struct { uint64_t epoch; uint32_t mode; } stamp[STAMPS];
-    uint16_t stamp_value[STAMPS];
+    unsigned bucket;         /* functional mode: time spent since the last booking belongs to it */
+    struct stamp stamp[STAMPS];
+    uint16_t stamp_of_bucket[BUCKET_MAX]; /* under the current epoch and mode; 0 = look it up */
     unsigned stamp_next;
     uint16_t stamp_last;
     uint64_t stamp_now;      /* of the current epoch and mode; cpu->jump_stamp unless chaining is off */
@@ -73,7 +78,7 @@ enum exec_result core_segment(struct cpu *c, const struct insn *r, uint64_t ea);
 void core_touch(struct cpu *c, uint64_t linear, const void *host, unsigned size, bool write);
 void core_time_block(struct cpu *c, const struct insn *enter);
 int64_t core_link_offset(const struct insn *r); /* of the target of a linked branch [bytes from code_page] */
-op_fn core_exit, core_stop, core_dead, core_forward, core_observed;
+op_fn core_exit, core_stop, core_dead, core_forward, core_observed, core_stub;
 
 static inline struct jump *core_jump_slot(struct cpu *c, uint64_t linear)
 {

@@ -43,6 +43,10 @@ uint64_t core_fetch_linear(const struct cpu *c)
 
 /* --- time ------------------------------------------------------------------------------- */
 
+/* Functional mode: an instruction is a cycle, so time, count and attribution
+ * all follow from the budget and are booked together.  Approximate mode: the
+ * model books what it charges itself, so blocks book theirs when they are paid. */
+
 /* Cost of the running block's last 'remaining' instructions [budget units]. */
 static int64_t share(const struct cpu *c, unsigned remaining)
 {
@@ -55,8 +59,8 @@ void core_refund(struct cpu *c, unsigned remaining)
     int64_t cost = share(c, remaining);
 
     c->budget += cost;
-    c->bucket_cycles[c->block->bucket] -= (uint64_t)cost;
     if (c->core->timed) {
+        c->bucket_cycles[c->block->bucket] -= (uint64_t)cost;
         c->instructions -= remaining;
     }
 }
@@ -66,8 +70,8 @@ void core_charge(struct cpu *c, unsigned remaining)
     int64_t cost = share(c, remaining);
 
     c->budget -= cost;
-    c->bucket_cycles[c->block->bucket] += (uint64_t)cost;
     if (c->core->timed) {
+        c->bucket_cycles[c->block->bucket] += (uint64_t)cost;
         c->instructions += remaining;
     }
 }
@@ -81,6 +85,7 @@ void core_book(struct cpu *c)
     if (!core->timed) {
         c->now += spent;
         c->instructions += spent;
+        c->bucket_cycles[core->bucket] += spent;
         return;
     }
     spent += core->fraction;
@@ -127,6 +132,8 @@ int64_t core_link_offset(const struct insn *r)
     const struct insn *to = r->link;
     return to->form == FORM_exit || to->form == FORM_away ? to->imm : to->offset;
 }
+
+static void bucket_switch(struct cpu *c, const struct insn *entry);
 
 /* --- leaving blocks ------------------------------------------------------------------------ */
 
@@ -179,6 +186,13 @@ void core_forward(struct cpu *c, struct insn *r)
     return r->link->fn(c, r->link);
 }
 
+/* The stub before a head, used by whoever comes from another bucket. */
+void core_stub(struct cpu *c, struct insn *r)
+{
+    bucket_switch(c, r + 1);
+    return r[1].fn(c, r + 1);
+}
+
 /* Head of a block with an entry observer. */
 void core_observed(struct cpu *c, struct insn *r)
 {
@@ -201,37 +215,69 @@ void core_observed(struct cpu *c, struct insn *r)
 
 /* --- finding blocks --------------------------------------------------------------------------- */
 
-/* The jump cache serves many address spaces and modes at once: each pair of
- * (translation epoch, mode) has a stamp in the keys' high bits. */
-static void stamp_pick(struct cpu *c)
+static void forget_jumps(struct cpu *c)
+{
+    for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
+        c->jump[i].key = JUMP_NO_KEY;
+    }
+}
+
+/* The jump cache serves many address spaces, modes and buckets at once: each triple of
+ * (translation epoch, mode, bucket) has a stamp in the keys' high bits. */
+static void stamp_find(struct cpu *c)
 {
     struct core *core = c->core;
-    uint64_t epoch = mmu_code_epoch(c);
-
-    if (core->stamp_epoch == epoch && core->stamp_mode == c->mode) {
-        return;
-    }
-    core->stamp_epoch = epoch;
-    core->stamp_mode = c->mode;
+    struct stamp want = { .epoch = core->stamp_epoch, .mode = core->stamp_mode, .bucket = core->bucket };
     unsigned i = 0;
-    while (i < STAMPS && (core->stamp[i].epoch != epoch || core->stamp[i].mode != c->mode)) {
+
+    while (i < STAMPS && (core->stamp[i].epoch != want.epoch || core->stamp[i].mode != want.mode ||
+                          core->stamp[i].bucket != want.bucket)) {
         i++;
     }
     if (i == STAMPS) {
         if (core->stamp_last == STAMP_LAST) {
             core->stamp_last = 0;
             memset(core->stamp, 0, sizeof core->stamp);
-            for (unsigned n = 0; n < JUMP_ENTRIES; n++) {
-                c->jump[n].key = JUMP_NO_KEY;
-            }
+            memset(core->stamp_of_bucket, 0, sizeof core->stamp_of_bucket);
+            forget_jumps(c);
         }
         i = core->stamp_next++ % STAMPS;
-        core->stamp[i].epoch = epoch;
-        core->stamp[i].mode = c->mode;
-        core->stamp_value[i] = ++core->stamp_last;
+        want.value = ++core->stamp_last;
+        core->stamp[i] = want;
     }
-    core->stamp_now = (uint64_t)core->stamp_value[i] << 48;
+    core->stamp_of_bucket[core->bucket] = core->stamp[i].value;
+}
+
+static void stamp_use(struct cpu *c)
+{
+    struct core *core = c->core;
+
+    if (!core->stamp_of_bucket[core->bucket]) {
+        stamp_find(c);
+    }
+    core->stamp_now = (uint64_t)core->stamp_of_bucket[core->bucket] << 48;
     c->jump_stamp = core->chain ? core->stamp_now : 0;
+}
+
+static void stamp_pick(struct cpu *c)
+{
+    struct core *core = c->core;
+    uint64_t epoch = mmu_code_epoch(c);
+
+    if (core->stamp_epoch != epoch || core->stamp_mode != c->mode) {
+        core->stamp_epoch = epoch;
+        core->stamp_mode = c->mode;
+        memset(core->stamp_of_bucket, 0, sizeof core->stamp_of_bucket);
+        stamp_use(c);
+    }
+}
+
+/* From here on time belongs to the bucket of 'entry'. */
+static void bucket_switch(struct cpu *c, const struct insn *entry)
+{
+    core_book(c);
+    c->core->bucket = entry->bucket;
+    stamp_use(c);
 }
 
 static void stop_outside_ram(struct cpu *c, uint64_t linear, uint64_t spa)
@@ -269,6 +315,8 @@ static struct insn *crossing_find(struct cpu *c, uint64_t linear, uint64_t spa)
         return x->record;
     }
     *x = (struct crossing){ .linear = linear, .mode = c->mode, .page = page };
+    x->stub.fn = core_stub;
+    x->stub.gate = GATE_CLOSED;
     memcpy(x->bytes, bytes, 15);
     const struct decode_request request = {
         .bytes = x->bytes, .size = 15, .offset = (unsigned)(linear & 4095), .mode = c->mode, .page = page, .limit = 1,
@@ -281,10 +329,16 @@ static struct insn *crossing_find(struct cpu *c, uint64_t linear, uint64_t spa)
     return x->record;
 }
 
+/* How code of the current bucket gets to 'entry'. */
+static struct insn *way_to(const struct core *core, struct insn *entry)
+{
+    return core->timed || entry->bucket == core->bucket ? entry : entry - 1;
+}
+
 static void fill_link(struct core *core, struct insn *entry)
 {
     if (core->asking) {
-        core->asking->link = entry;
+        core->asking->link = way_to(core, entry);
     }
     if (core->dead) {
         core->dead->link = entry;
@@ -308,7 +362,7 @@ static struct insn *find_block(struct cpu *c)
     if (!near_page) {
         core->asking = core->dead = NULL;
         if (j->key == (linear ^ core->stamp_now)) {
-            return j->entry;
+            return j->entry->fn == core_stub ? j->entry + 1 : j->entry;
         }
         if (!(c->mode & (MODE_LONG64 | MODE_FLAT)) && c->rip > c->seg[CS].limit) {
             core->result = cpu_raise_error(c, X_GP, 0);
@@ -337,7 +391,7 @@ static struct insn *find_block(struct cpu *c)
     if (near_page) {
         fill_link(core, entry);
     } else {
-        *j = (struct jump){ linear ^ core->stamp_now, entry };
+        *j = (struct jump){ linear ^ core->stamp_now, way_to(core, entry) };
     }
     return entry;
 }
@@ -387,6 +441,9 @@ static void step_block(struct cpu *c, struct insn *entry, bool one)
 
 static void run_block(struct cpu *c, struct insn *entry, bool one)
 {
+    if (entry->bucket != c->core->bucket && !c->core->timed) {
+        bucket_switch(c, entry);
+    }
     if (one || (int64_t)entry->cost > c->budget || entry->fn == core_dead || entry->fn == core_forward) {
         step_block(c, entry, one);
     } else {
@@ -593,10 +650,9 @@ static bool core_new(struct cpu *c)
     if (!c->bucket_cycles) {
         c->bucket_cycles = core->own_buckets = calloc(BUCKET_MAX, sizeof *core->own_buckets);
     }
-    for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
-        c->jump[i].key = JUMP_NO_KEY;
-    }
+    forget_jumps(c);
     core->chain = true;
+    core->bucket = BUCKET_OTHER;
     core->timed = c->machine->timing != NULL;
     return c->bucket_cycles != NULL;
 }
@@ -661,15 +717,6 @@ void cpu_reset(struct cpu *c, bool init)
     }
 }
 
-/* The jump cache decides when code is translated again, so it must be the same
- * (empty) behind a snapshot as behind its restoration. */
-static void forget_jumps(struct cpu *c)
-{
-    for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
-        c->jump[i].key = JUMP_NO_KEY;
-    }
-}
-
 void cpu_state(struct cpu *c, struct state *s)
 {
     cpu_system_state(c, s);
@@ -679,8 +726,8 @@ void cpu_state(struct cpu *c, struct state *s)
     if (c->machine->vtx) {
         c->machine->vtx->cpu_state(c, s);
     }
-    if (state_mode(s) != STATE_HASH) {
-        forget_jumps(c);
+    if (state_mode(s) != STATE_HASH) { /* the jump cache decides when code is translated again, */
+        forget_jumps(c);               /* so it must be as empty behind a save as behind a load */
     }
     if (state_is_load(s)) {
         c->core->fraction &= (1u << TIME_UNIT_SHIFT) - 1;

@@ -226,7 +226,7 @@ static void price_block(const struct machine *m, struct insn *entry)
 
 static bool arena_has_room(const struct code_cache *k)
 {
-    size_t need = BLOCK_RECORDS * sizeof(struct insn) + BLOCK_INSNS * sizeof(struct sys_site);
+    size_t need = (BLOCK_RECORDS + 1) * sizeof(struct insn) + BLOCK_INSNS * sizeof(struct sys_site);
     return (size_t)((char *)k->sites - (char *)k->next) > need;
 }
 
@@ -238,7 +238,8 @@ struct insn *code_cache_make(struct machine *m, struct cpu *c, uint32_t page, un
     if (!arena_has_room(k)) {
         code_cache_drop_all(m);
     }
-    struct insn *entry = k->next;
+    struct insn *entry = k->next + 1;
+    entry[-1] = (struct insn){ .fn = core_stub, .gate = GATE_CLOSED };
     const struct decode_request request = {
         .bytes = mem_ram_base(m->mem) + (uint64_t)page * MEM_PAGE_SIZE + offset,
         .size = (unsigned)MEM_PAGE_SIZE - offset, .offset = offset, .mode = mode, .page = page,

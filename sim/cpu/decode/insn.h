@@ -10,6 +10,7 @@
  * handler does both.  The jump's record stays, for when they are run one by one.
  *
  * A block is:   [enter] [records...] [jump] [exit of last] [exit of jump]
+ * preceded by a stub that whoever comes from a block of another bucket enters by.
  * Blocks are shared by all processors and contain no linear address: rip is
  * cpu->code_page plus an offset.  Links never leave the page, so dropping a
  * page's code needs no unlinking.

@@ -50,9 +50,11 @@ INLINE bool test_logic(struct cpu *c, int cond)
 }
 
 /* Continue at the head 'next': pay for the whole block, or let the head's
- * handler see to it (not enough budget, not a plain head). */
+ * handler see to it (not enough budget, not a plain head).  The budget is all
+ * that functional mode keeps per block: time, instructions and attribution follow from it. */
 #if TIMED
-#define PAID(e) (c->instructions += (e)->instructions, core_time_block(c, (e)))
+#define PAID(e) (c->block = (e), c->bucket_cycles[(e)->bucket] += (e)->cost, \
+                 c->instructions += (e)->instructions, core_time_block(c, (e)))
 #else
 #define PAID(e) ((void)0)
 #endif
@@ -61,8 +63,6 @@ INLINE bool test_logic(struct cpu *c, int cond)
         int64_t left_ = c->budget - (int64_t)e_->gate;                         \
         if (unlikely(left_ < 0)) TAIL(e_->fn(c, e_));                          \
         c->budget = left_;                                                     \
-        c->block = e_;                                                         \
-        c->bucket_cycles[e_->bucket] += e_->gate;                              \
         PAID(e_);                                                              \
         TAIL(e_[1].fn(c, e_ + 1)); } while (0)
 
