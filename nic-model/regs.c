@@ -120,7 +120,8 @@ regs_init(struct nic *nic)
             uint32_t dword = range_offset(&ranges[i], n) / 4;
             nic->row_of[dword] = (uint16_t)(ranges[i].row + 1);
             nic->element_of[dword] = (uint16_t)n;
-            nic->canonical[dword] = (uint16_t)(canonical_offset(ranges[i].row, n) / 4);
+            nic->canonical[dword] =
+                (uint16_t)(ranges[i].is_alias ? canonical_offset(ranges[i].row, n) / 4 : dword);
         }
     }
     for (unsigned i = 0; i < NIC_ROW_COUNT; i++) {
