@@ -373,10 +373,12 @@ static void on_nvsp_completion(struct netvsc *n, const struct nvsp_message *m)
 static void on_completion(struct netvsc *n, const struct vmbus_packet *packet, const struct nvsp_message *m)
 {
     uint64_t id = packet->transaction;
-    if (id >= ID_SECTION && id < ID_SECTION + n->section_count) {
+    if (id >= ID_SECTION && id < ID_SECTION + n->section_count && n->section_busy[id - ID_SECTION]) {
+        n->section_busy[id - ID_SECTION] = 0;
         n->section_free[n->section_free_count++] = (uint16_t)(id - ID_SECTION);
         n->sent++;
-    } else if (id >= ID_DIRECT && id < ID_DIRECT + NETVSC_DIRECT_MAX) {
+    } else if (id >= ID_DIRECT && id < ID_DIRECT + NETVSC_DIRECT_MAX && n->direct_busy[id - ID_DIRECT]) {
+        n->direct_busy[id - ID_DIRECT] = 0;
         n->direct_free[n->direct_free_count++] = (uint16_t)(id - ID_DIRECT);
         n->sent++;
     } else if (id == ID_NVSP) {
@@ -479,6 +481,7 @@ static bool send_section(struct netvsc *n, const struct svc_packet *packet)
     svc_copy(to + HEADER, packet->data, packet->length);
     bytes_zero(to + HEADER + packet->length, length - packet->length);
     n->section_free_count--;
+    n->section_busy[section] = 1;
     return vmbus_ring_put(&n->channel->out, &send);
 }
 
@@ -492,6 +495,7 @@ static bool send_in_place(struct netvsc *n, const struct svc_packet *packet)
     if (!send_direct(n, NVSP_CHANNEL_DATA, header, HEADER, packet->data, packet->length, ID_DIRECT + slot))
         return false;
     n->direct_free_count--;
+    n->direct_busy[slot] = 1;
     return true;
 }
 

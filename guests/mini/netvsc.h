@@ -59,6 +59,7 @@ struct netvsc {
     uint8_t *send;
     uint32_t send_size, send_gpadl, section_size, section_count;
     uint16_t section_free[NETVSC_SECTIONS_MAX];
+    uint8_t section_busy[NETVSC_SECTIONS_MAX], direct_busy[NETVSC_DIRECT_MAX]; /* not completed */
     unsigned section_free_count;
     uint8_t *direct_header; /* NETVSC_DIRECT_MAX RNDIS headers, 64 bytes apart */
     uint16_t direct_free[NETVSC_DIRECT_MAX];

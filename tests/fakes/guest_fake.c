@@ -118,9 +118,30 @@ void guest_fake_sleep(struct guest *g, bool asleep)
     netvsc_driver.signalled(&g->netvsc);
 }
 
+void guest_fake_forget(struct guest *g)
+{
+    for (unsigned i = 0; i < g->received_count; i++)
+        free(g->received[i].bytes);
+    g->received_count = 0;
+}
+
+void guest_fake_restart(struct guest *g)
+{
+    uint32_t mtu = g->netvsc.mtu;
+    vmbus_client_unload(&g->client);
+    svc_fake_run();
+    g->used = 0;
+    g->queue_count = 0;
+    g->ready = g->vf = g->path_switched = g->asleep = g->missed = false;
+    netvsc_init(&g->netvsc, mtu, &handler, g);
+    vmbus_client_init(&g->client, &host, g, &netvsc_driver, &g->netvsc);
+    guest_fake_connect(g);
+}
+
 void guest_fake_free(struct guest *g)
 {
-    for (unsigned i = 0; g && i < g->received_count; i++)
-        free(g->received[i].bytes);
+    if (!g)
+        return;
+    guest_fake_forget(g);
     free(g);
 }

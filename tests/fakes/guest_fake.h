@@ -28,6 +28,8 @@ struct guest *guest_fake_new(unsigned child, size_t memory, uint32_t mtu);
 void guest_fake_connect(struct guest *);
 void guest_fake_send(struct guest *, const void *frame, uint32_t length);
 void guest_fake_sleep(struct guest *, bool asleep);
+void guest_fake_forget(struct guest *);  /* what it received */
+void guest_fake_restart(struct guest *); /* unloads, forgets everything, connects again */
 void guest_fake_free(struct guest *);
 
 #endif

@@ -22,18 +22,12 @@ static uint64_t drops(void)
     return sum;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static struct guest *begin(struct guest *old, bool access_port)
 {
-    static uint64_t filter[VSW_FILTER_SIZE / 8];
-    char *text = malloc(size + 1);
-    memcpy(text, data, size);
-    text[size] = 0;
-    vsw_filter_parse(text, filter);
-    free(text);
-
+    guest_fake_free(old);
     svc_fake_start();
     svc_fake_config("child0.mac", "02:00:00:00:00:01");
-    svc_fake_config("child0.vlan", size > 3 && data[3] & 1 ? "5" : "0");
+    svc_fake_config("child0.vlan", access_port ? "5" : "0");
     svc_fake_config("switch.capture", "1");
     vmbus_service.init();
     vswitch_service.init();
@@ -44,6 +38,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     vswitch_service.child_created(0);
     netvsp_service.child_created(0);
     guest_fake_connect(guest);
+    return guest;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    enum { TURN = 500 }; /* inputs with a trunk port, then with an access port */
+    static uint64_t filter[VSW_FILTER_SIZE / 8];
+    char *text = malloc(size + 1);
+    memcpy(text, data, size);
+    text[size] = 0;
+    vsw_filter_parse(text, filter);
+    free(text);
+
+    static struct guest *guest;
+    static unsigned inputs;
+    if (inputs++ % TURN == 0)
+        guest = begin(guest, inputs / TURN % 2);
     for (size_t at = 0, frames = 0; at + 1 < size; frames++) {
         uint8_t frame[1600] = { 0 };
         size_t length = data[at] * 7u, have = size - at - 1 < length ? size - at - 1 : length;
@@ -65,6 +76,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (nicdrv_fake_free_buffers() != 8)
         abort();
-    guest_fake_free(guest);
+    guest_fake_forget(guest);
     return 0;
 }

@@ -491,13 +491,7 @@ static void random_packets_in_the_ring_harm_nobody_else(void **state)
         vmbus_client_publish(guest[0]->netvsc.channel);
         svc_fake_run();
         if (round % 20 == 19) {
-            vmbus_client_unload(&guest[0]->client);
-            svc_fake_run();
-            guest[0]->netvsc.state = NETVSC_DOWN;
-            guest[0]->netvsc.version_index = 0;
-            guest[0]->netvsc.section_free_count = guest[0]->netvsc.direct_free_count = 0;
-            guest[0]->used = 0;
-            guest_fake_connect(guest[0]);
+            guest_fake_restart(guest[0]);
             assert_int_equal(guest[0]->netvsc.state, NETVSC_READY);
         }
         nicdrv_fake_inject(frame, make_frame(mac[1], wire, 100 + round, round));
