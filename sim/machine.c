@@ -189,15 +189,20 @@ any_active(const struct machine *m)
     return false;
 }
 
-static bool
-any_wakes(const struct machine *m)
+/* The cycle by which every processor with a pending wake-up has looked at it;
+ * 0 when none has one.  A processor may be ahead of the round. */
+static uint64_t
+look_end(const struct machine *m)
 {
+    uint64_t end = 0;
     for (unsigned i = 0; i < m->cpu_count; i++) {
-        if (m->cpu[i]->attention & ATTN_WAKES) {
-            return true;
+        const struct cpu *cpu = m->cpu[i];
+        if (cpu->attention & ATTN_WAKES) {
+            uint64_t from = cpu->now > m->now ? cpu->now : m->now;
+            end = from + 1 > end ? from + 1 : end;
         }
     }
-    return false;
+    return end;
 }
 
 static void
@@ -256,19 +261,19 @@ round_end(const struct machine *m)
     return end > m->now ? end : m->now + 1;
 }
 
-/* A round in which no processor runs: one cycle to see whether a pending
- * event wakes one (it may be masked), else straight to the next event. */
+/* A round in which no processor runs: long enough to see whether a pending
+ * event wakes one (it may be masked), then straight to the next event. */
 static uint64_t
 idle_round(struct machine *m)
 {
-    uint64_t end = m->now;
-    if (any_wakes(m)) {
-        end = run_processors(m, m->now + 1);
+    uint64_t end = m->now, look = look_end(m), due = event_queue_next_due(m->events);
+    if (look) {
+        end = run_processors(m, look < due ? look : due);
+        if (end < look || any_active(m) || m->stop != STOP_NONE) {
+            return end;
+        }
     }
-    if (any_active(m) || m->stop != STOP_NONE) {
-        return end > m->now ? end : m->now + 1;
-    }
-    uint64_t due = event_queue_next_due(m->events);
+    due = event_queue_next_due(m->events); /* a look may arm events */
     if (due == EVENT_NEVER) {
         stop_deadlock(m);
         return end;

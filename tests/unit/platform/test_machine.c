@@ -169,6 +169,44 @@ a_masked_pending_interrupt_costs_one_look_not_many_rounds(void **unused)
 }
 
 static void
+wake_on_look(struct cpu *cpu, uint64_t until, void *ctx)
+{
+    (void)ctx;
+    if (cpu->attention & ATTN_INTR) {
+        cpu->attention = 0;
+        cpu->activity = ACTIVE;
+    }
+    cpu->now = until;
+}
+
+static void
+a_processor_ahead_of_the_round_still_wakes(void **unused)
+{
+    (void)unused;
+    for (unsigned with_event = 0; with_event < 2; with_event++) {
+        struct machine *m = fake_machine(2, MIB);
+        struct tick t = { .machine = m };
+        event_init(&t.event, tick_fire, &t);
+        if (with_event) {
+            event_arm(m->events, &t.event, 500);
+        }
+        m->now = m->cpu[1]->now = 300;
+        m->cpu[0]->now = 1000;
+        m->cpu[0]->activity = m->cpu[1]->activity = HALTED;
+        m->cpu[0]->attention = ATTN_INTR;
+        fake.run = wake_on_look;
+        machine_run(m, 1500);
+        assert_int_equal(m->stop, STOP_LIMIT);
+        assert_int_equal(m->cpu[0]->activity, ACTIVE);
+        assert_int_equal(t.count, with_event);
+        if (with_event) {
+            assert_int_equal(t.seen[0], 500);
+        }
+        machine_free(m);
+    }
+}
+
+static void
 nothing_pending_anywhere_is_a_deadlock(void **unused)
 {
     (void)unused;
@@ -367,6 +405,7 @@ main(void)
         cmocka_unit_test(an_event_armed_in_a_round_moves_its_end),
         cmocka_unit_test(halted_machines_jump_to_the_next_event),
         cmocka_unit_test(a_masked_pending_interrupt_costs_one_look_not_many_rounds),
+        cmocka_unit_test(a_processor_ahead_of_the_round_still_wakes),
         cmocka_unit_test(nothing_pending_anywhere_is_a_deadlock),
         cmocka_unit_test(a_final_stop_ends_the_round_and_the_first_reason_wins),
         cmocka_unit_test(a_paused_machine_goes_on_where_it_was),
