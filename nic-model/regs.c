@@ -89,7 +89,6 @@ static const struct rule {
     [NIC_ROW_MTQC] = { NULL, tx_mtqc_write },
     [NIC_ROW_VFTE] = { NULL, tx_vfte_write },
     [NIC_ROW_RTTBCNRC] = { NULL, unoffered_rttbcnrc },
-    [NIC_ROW_VFRE] = { NULL, rx_vfre_write },
     [NIC_ROW_MRCTL] = { NULL, unoffered_mrctl },
 };
 

@@ -42,8 +42,7 @@ nic_read_rule mailbox_pf_read;
 nic_write_rule mailbox_pf_write, mailbox_vflrec_write;
 /* rx.c */
 nic_read_rule rx_qde_read;
-nic_write_rule rx_rdh_write, rx_rdt_write, rx_rxdctl_write, rx_srrctl_write, rx_rxctrl_write, rx_qde_write,
-    rx_vfre_write;
+nic_write_rule rx_rdh_write, rx_rdt_write, rx_rxdctl_write, rx_srrctl_write, rx_rxctrl_write, rx_qde_write;
 /* tx.c */
 nic_write_rule tx_tdh_write, tx_tdt_write, tx_txdctl_write, tx_dmatxctl_write, tx_mtqc_write, tx_vfte_write;
 /* wire.c */

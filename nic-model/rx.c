@@ -397,12 +397,6 @@ rx_rxctrl_write(struct nic *nic, unsigned index, uint32_t value)
     }
 }
 
-void
-rx_vfre_write(struct nic *nic, unsigned index, uint32_t value)
-{
-    reg_set(nic, I82599_VFRE(index), value);
-}
-
 uint32_t
 rx_qde_read(struct nic *nic, unsigned index)
 {

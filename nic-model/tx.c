@@ -197,7 +197,8 @@ start_job(struct nic *nic, unsigned queue, uint64_t now)
 {
     struct nic_tx *tx = &nic->tx;
     struct nic_tx_queue *q = &tx->queue[queue];
-    uint32_t count = q->faulted || !may_transmit(nic, queue) ? 0 : packet_length(nic, queue);
+    uint32_t size = ring_size(nic, queue); /* software may have taken the ring away under cached descriptors */
+    uint32_t count = q->faulted || size == 0 || !may_transmit(nic, queue) ? 0 : packet_length(nic, queue);
     int slot = count ? free_job(nic) : -1;
     if (slot < 0) {
         return false;
@@ -206,7 +207,7 @@ start_job(struct nic *nic, unsigned queue, uint64_t now)
     *job = (struct nic_tx_job){ .queue = (uint16_t)queue, .generation = q->generation, .first = q->take,
                                 .count = (uint16_t)count, .state = NIC_TX_READING, .emitting = 1 };
     collect(q, job, count);
-    q->take = (uint16_t)((q->take + count) % ring_size(nic, queue));
+    q->take = (uint16_t)((q->take + count) % size);
     if (job->bad || !segment_check(nic, job)) {
         job->bad = 1;
         job->total = 0;

@@ -27,7 +27,7 @@ vtd_translate(struct vtd *vtd, uint16_t source, uint64_t address, bool write, ui
         return false;
     }
     *spa = address;
-    *left = UINT64_MAX - address;
+    *left = MEM_PAGE_SIZE - address % MEM_PAGE_SIZE;
     return true;
 }
 

@@ -390,6 +390,32 @@ a_peer_that_answers_at_once_confuses_nothing(void **state)
     }
 }
 
+static void
+a_ring_that_vanishes_under_cached_packets_stops_its_queue(void **state)
+{
+    struct bench *b = *state;
+    struct ring tx, other;
+    static uint8_t frame[1514];
+    static const uint8_t pause_address[6] = { 0x01, 0x80, 0xC2, 0, 0, 1 };
+    driver_tx(b, &tx, -1, 0, 512);
+    driver_tx(b, &other, -1, 1, 8);
+    pf_write(b, I82599_MFLCN, I82599_MFLCN_RFCE);
+    frame_make(frame, pause_address, peer_mac, 0x8808, 60);
+    memcpy(frame + 14, (const uint8_t[]){ 0, 1, 0xFF, 0xFF }, 4);
+    bench_receive(b, frame, 60);
+    for (unsigned n = 0; n < 300; n++) { /* more than packet buffer and jobs hold */
+        driver_send(b, &tx, frame, frame_make(frame, peer_mac, bench_mac, 0x88B5, sizeof frame), 0);
+    }
+    bench_run(b, 1000000);
+    assert_int_equal(b->sent_count, 0);
+    pf_write(b, I82599_TDLEN(0), 0);
+    bench_settle(b);
+    assert_true(b->sent_count > 90 && b->sent_count < 300);
+    driver_send(b, &other, frame, 60, 0);
+    bench_settle(b);
+    assert_int_equal(b->sent[b->sent_count - 1].size, 60);
+}
+
 int
 main(void)
 {
@@ -402,6 +428,7 @@ main(void)
         CASE(serves_queues_in_turn), CASE(writes_the_head_back_instead), CASE(counts_every_frame_once),
         CASE(frames_in_the_buffer_at_reset_are_dropped_by_name), CASE(refused_dma_stops_its_queue_only), CASE(mac_loopback_returns_every_frame),
         CASE(a_peer_that_answers_at_once_confuses_nothing),
+        CASE(a_ring_that_vanishes_under_cached_packets_stops_its_queue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
