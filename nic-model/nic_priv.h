@@ -227,6 +227,8 @@ struct nic_vector {
     struct event event;
 };
 
+enum { NIC_EICR_OTHER_BITS = 0x7FFF0000, NIC_EICR_GENERAL_BITS = 0x3FFF0000 }; /* with and without TCP_TIMER */
+
 struct nic_interrupts {
     struct nic_vector vector[I82599_VECTORS];
     uint64_t cause, mask, automask;              /* by vector (MSI-X) or RTxQ bit (MSI) */
@@ -444,12 +446,20 @@ bool tx_init(struct nic *);
 void tx_free(struct nic *);
 void tx_reset(struct nic *);
 bool tx_step(struct nic *, uint64_t now);
+bool tx_is_context(const struct i82599_desc *);
+bool tx_is_current(const struct nic *, const struct nic_tx_job *); /* its queue was not stopped meanwhile */
+void tx_release_if_done(struct nic_tx_job *);
+void tx_fault(struct nic *, unsigned queue, enum nic_guest_error, uint64_t detail); /* stops the queue */
 void tx_fetched(struct nic *, unsigned queue, uint64_t now);
 void tx_data_read(struct nic *, unsigned job, uint64_t now);
 void tx_reported(struct nic *, unsigned job, uint64_t now);
 void tx_stop_queue(struct nic *, unsigned queue);
 void tx_kick_all(struct nic *);
 void tx_state(struct nic *, struct state *);
+
+/* tx_emit.c */
+bool tx_begin_packet(struct nic *, uint64_t now);   /* oldest job with its data due -> segmenter */
+bool tx_emit(struct nic *, uint64_t now);           /* frames of the packet in the segmenter -> buffers */
 
 /* wire.c */
 void wire_init(struct nic *);
@@ -463,6 +473,8 @@ void wire_state(struct nic *, struct state *);
 void interrupts_init(struct nic *);
 void interrupts_reset(struct nic *);
 void interrupts_reset_vf(struct nic *, unsigned v);
+/* Asks for messages for those of the given causes that are set and enabled. */
+void interrupts_request(struct nic *, uint64_t vectors, uint32_t other, bool is_immediate, uint64_t now);
 void interrupts_queue(struct nic *, unsigned queue, bool is_tx, uint64_t now);
 void interrupts_other(struct nic *, uint32_t eicr_bits, uint64_t now);
 void interrupts_vf_mailbox(struct nic *, unsigned v, uint64_t now);

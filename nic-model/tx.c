@@ -82,8 +82,8 @@ fetch(struct nic *nic, unsigned queue, uint64_t now)
     }
 }
 
-static void
-fault(struct nic *nic, unsigned queue, enum nic_guest_error error, uint64_t detail)
+void
+tx_fault(struct nic *nic, unsigned queue, enum nic_guest_error error, uint64_t detail)
 {
     nic->tx.queue[queue].faulted = 1;
     nic_guest_error(nic, error, detail);
@@ -102,7 +102,7 @@ tx_fetched(struct nic *nic, unsigned queue, uint64_t now)
     }
     if (!dma_read(nic, queue, ring_base(nic, queue) + (uint64_t)q->fetch * I82599_DESC_SIZE, desc,
                   n * I82599_DESC_SIZE)) {
-        fault(nic, queue, NIC_ERROR_DMA, queue | 1u << 16);
+        tx_fault(nic, queue, NIC_ERROR_DMA, queue | 1u << 16);
         return;
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -124,8 +124,8 @@ tx_stop_queue(struct nic *nic, unsigned queue)
 
 /* --- arbiter: cached descriptors -> jobs ------------------------------------------------ */
 
-static bool
-is_context(const struct i82599_desc *d)
+bool
+tx_is_context(const struct i82599_desc *d)
 {
     return d->hi & I82599_TXD_DEXT && (d->hi & I82599_TXD_DTYP_MASK) == I82599_TXD_DTYP_CONTEXT;
 }
@@ -133,7 +133,7 @@ is_context(const struct i82599_desc *d)
 static bool
 is_known(const struct i82599_desc *d)
 {
-    return !(d->hi & I82599_TXD_DEXT) || is_context(d) || (d->hi & I82599_TXD_DTYP_MASK) == I82599_TXD_DTYP_DATA;
+    return !(d->hi & I82599_TXD_DEXT) || tx_is_context(d) || (d->hi & I82599_TXD_DTYP_MASK) == I82599_TXD_DTYP_DATA;
 }
 
 /* Descriptors of the next packet, its contexts included; 0 = not complete, or the queue is at fault. */
@@ -144,15 +144,15 @@ packet_length(struct nic *nic, unsigned queue)
     for (uint32_t i = 0; i < q->cached; i++) {
         const struct i82599_desc *d = &q->cache[(q->cache_head + i) % NIC_TX_CACHE];
         if (!is_known(d)) {
-            fault(nic, queue, NIC_ERROR_TX_DESCRIPTOR, (uint64_t)queue << 32 | (uint32_t)d->hi);
+            tx_fault(nic, queue, NIC_ERROR_TX_DESCRIPTOR, (uint64_t)queue << 32 | (uint32_t)d->hi);
             return 0;
         }
-        if (!is_context(d) && d->hi & I82599_TXD_EOP) {
+        if (!tx_is_context(d) && d->hi & I82599_TXD_EOP) {
             return i + 1;
         }
     }
     if (q->cached == NIC_TX_CACHE) {
-        fault(nic, queue, NIC_ERROR_TX_EOP, queue);
+        tx_fault(nic, queue, NIC_ERROR_TX_EOP, queue);
     }
     return 0;
 }
@@ -178,7 +178,7 @@ collect(struct nic_tx_queue *q, struct nic_tx_job *job, uint32_t count)
         *d = q->cache[q->cache_head];
         q->cache_head = (q->cache_head + 1) % NIC_TX_CACHE;
         q->cached--;
-        if (is_context(d)) {
+        if (tx_is_context(d)) {
             q->context[d->hi >> I82599_TXD_IDX_SHIFT & 1] = (struct nic_tx_context){ d->lo, d->hi };
             continue;
         }
@@ -286,30 +286,19 @@ tx_kick_all(struct nic *nic)
 
 /* --- status ---------------------------------------------------------------------------------- */
 
-static bool
-is_current(const struct nic *nic, const struct nic_tx_job *job)
+bool
+tx_is_current(const struct nic *nic, const struct nic_tx_job *job)
 {
     const struct nic_tx_queue *q = &nic->tx.queue[job->queue];
     return job->generation == q->generation && !q->faulted;
 }
 
-static void
-release_if_done(struct nic_tx_job *job)
+void
+tx_release_if_done(struct nic_tx_job *job)
 {
     if (job->state == NIC_TX_READ && !job->emitting && !job->reporting) {
         job->state = NIC_TX_FREE;
     }
-}
-
-static bool
-wants_report(const struct nic_tx_job *job)
-{
-    for (uint32_t i = 0; i < job->count; i++) {
-        if (!is_context(&job->desc[i]) && job->desc[i].hi & I82599_TXD_RS) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* The data are due.  They are read into the segmenter when the job's turn
@@ -333,7 +322,7 @@ write_status(struct nic *nic, const struct nic_tx_job *job)
     }
     for (uint32_t i = 0; i < job->count && size; i++) {
         const struct i82599_desc *d = &job->desc[i];
-        if (is_context(d) || !(d->hi & I82599_TXD_RS)) {
+        if (tx_is_context(d) || !(d->hi & I82599_TXD_RS)) {
             continue;
         }
         /* Only the last dword is written: DD in STA. */
@@ -350,165 +339,26 @@ void
 tx_reported(struct nic *nic, unsigned slot, uint64_t now)
 {
     struct nic_tx_job *job = &nic->tx.job[slot];
-    if (is_current(nic, job)) {
+    if (tx_is_current(nic, job)) {
         if (write_status(nic, job)) {
             interrupts_queue(nic, job->queue, true, now);
         } else {
-            fault(nic, job->queue, NIC_ERROR_DMA, job->queue | 1u << 16);
+            tx_fault(nic, job->queue, NIC_ERROR_DMA, job->queue | 1u << 16);
         }
     }
     job->reporting = 0;
-    release_if_done(job);
+    tx_release_if_done(job);
 }
 
-/* --- segmenter ----------------------------------------------------------------------------------- */
-
-static bool
-load_payload(struct nic *nic, const struct nic_tx_job *job)
-{
-    struct nic_tx *tx = &nic->tx;
-    tx->payload_size = 0;
-    for (uint32_t i = 0; i < job->count; i++) {
-        uint32_t length = job->desc[i].hi & I82599_TXD_LENGTH;
-        if (is_context(&job->desc[i])) {
-            continue;
-        }
-        if (!dma_read(nic, job->queue, job->desc[i].lo, tx->payload + tx->payload_size, length)) {
-            return false;
-        }
-        tx->payload_size += length;
-    }
-    return true;
-}
-
-static uint64_t
-first_address(const struct nic_tx_job *job)
-{
-    uint32_t i = 0;
-    while (i + 1u < job->count && is_context(&job->desc[i])) {
-        i++;
-    }
-    return job->desc[i].lo;
-}
-
-/* Takes the oldest job whose data are due into the segmenter. */
-static bool
-begin_packet(struct nic *nic, uint64_t now)
-{
-    struct nic_tx *tx = &nic->tx;
-    if (tx->active >= 0 || tx->order_count == 0 || tx->job[tx->order[tx->order_head]].state != NIC_TX_READ) {
-        return false;
-    }
-    unsigned slot = tx->order[tx->order_head];
-    struct nic_tx_job *job = &tx->job[slot];
-    tx->order_head = (tx->order_head + 1) % NIC_TX_JOBS;
-    tx->order_count--;
-    tx->payload_size = tx->payload_done = tx->segment = 0;
-    if (is_current(nic, job) && !job->bad && !load_payload(nic, job)) {
-        fault(nic, job->queue, NIC_ERROR_DMA, job->queue | 1u << 16);
-    }
-    if (is_current(nic, job)) {
-        uint32_t size = ring_size(nic, job->queue);
-        reg_set(nic, I82599_TDH(job->queue), size ? (job->first + job->count) % size : 0);
-        TRACE(nic->machine, now, TRACE_NIC_TX, first_address(job), job->total, job->queue, 0);
-        if (wants_report(job)) {
-            job->reporting = 1;
-            dma_issue(nic, NIC_DMA_TX_STATUS, slot, 4, now);
-        }
-    }
-    if (is_current(nic, job) && !job->bad) {
-        tx->active = (int32_t)slot;
-    } else {
-        job->emitting = 0;
-        release_if_done(job);
-    }
-    return true;
-}
-
-static bool
-has_room(const struct nic *nic, const struct nic_route *route, uint32_t size)
-{
-    uint32_t charge = fifo_charge(size), limit = reg(nic, I82599_TXPBSIZE(0));
-    limit = limit > I82599_TX_BUFFER_SIZE ? I82599_TX_BUFFER_SIZE : limit;
-    if (route->wire && link_is_up(nic) && nic->tx.fifo.bytes > 0 && nic->tx.fifo.bytes + charge > limit) {
-        return false;
-    }
-    return !route->pools || charge <= rx_free_bytes(nic);
-}
-
-/* Checksum status of a switched frame is known only if its sender asked for the checksum. */
-static uint64_t
-local_status(const struct nic_tx_job *job, const struct nic_packet *p, const uint8_t *frame, uint32_t size)
-{
-    const uint64_t asked = I82599_TXD_IXSM | I82599_TXD_TXSM;
-    uint64_t posted = 0;
-    for (uint32_t i = 0; i < job->count; i++) {
-        posted |= !is_context(&job->desc[i]) && job->desc[i].hi & I82599_TXD_DEXT ? job->desc[i].hi & asked : 0;
-    }
-    return I82599_RXD_LB | (posted ? offload_rx_status(p, frame, size) : 0);
-}
-
-/* Sends the finished frame on; false: no room yet. */
-static bool
-forward_frame(struct nic *nic, uint64_t now)
-{
-    struct nic_tx *tx = &nic->tx;
-    const struct nic_tx_job *job = &tx->job[tx->active];
-    unsigned pool = vmq_pool_of_tx(nic, job->queue);
-    uint32_t size = tx->frame_size;
-    if (!l2switch_admits(nic, pool, tx->frame, size)) {
-        tx->frame_size = 0;
-        return true;
-    }
-    struct nic_route route = l2switch_route(nic, pool, tx->frame, size);
-    if (!has_room(nic, &route, size)) {
-        return false;
-    }
-    if (route.pools) {
-        struct nic_frame what = { .packet = NIC_PACKET_NONE, .pools = route.pools, .origin = NIC_FRAME_LOCAL };
-        packet_parse(&what.info, tx->frame, size);
-        what.status = local_status(job, &what.info, tx->frame, size);
-        rx_accept(nic, tx->frame, size, &what, now);
-    }
-    if (route.wire && link_is_up(nic)) {
-        fifo_push(&tx->fifo, tx->frame, size); /* has_room said it fits */
-    }
-    stats_queue_tx(nic, job->queue, size);
-    tx->frame_size = 0;
-    return true;
-}
-
-static bool
-emit(struct nic *nic, uint64_t now)
-{
-    struct nic_tx *tx = &nic->tx;
-    bool has_moved = false;
-    while (tx->active >= 0) {
-        struct nic_tx_job *job = &tx->job[tx->active];
-        if (tx->frame_size == 0 && tx->payload_done < tx->payload_size) {
-            segment_next(nic, job);
-            continue;
-        }
-        if (tx->frame_size > 0 && !forward_frame(nic, now)) {
-            return has_moved;
-        }
-        has_moved = true;
-        if (tx->frame_size == 0 && tx->payload_done == tx->payload_size) {
-            tx->active = -1;
-            job->emitting = 0;
-            release_if_done(job);
-        }
-    }
-    return has_moved;
-}
+/* --- progress -------------------------------------------------------------------- */
 
 bool
 tx_step(struct nic *nic, uint64_t now)
 {
-    bool has_moved = emit(nic, now);
-    while (begin_packet(nic, now)) {
+    bool has_moved = tx_emit(nic, now);
+    while (tx_begin_packet(nic, now)) {
         has_moved = true;
-        emit(nic, now);
+        tx_emit(nic, now);
     }
     return arbitrate(nic, now) || has_moved;
 }
