@@ -81,6 +81,7 @@ struct hv {
 
 extern struct hv hv; /* hv/state.c */
 
+void hv_log_init(void); /* sets up the serial port */
 void hv_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints, reports failure to the laboratory and stops the machine (isa-debug-exit, then halt). */
 _Noreturn void hv_panic(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -5,6 +5,19 @@
 enum { COM1 = 0x3F8, COM1_STATUS = COM1 + 5, COM1_EMPTY = 0x20, COM1_PATIENCE = 100000, DEBUG_EXIT = 0xF4 };
 enum { LAB_HV = LAB_PORT_BASE + LAB_PORT_STRIDE * LAB_CHANNEL_HV };
 
+/* 115200 baud, 8 bits, no parity, one stop bit; no interrupts (16550 data sheet). */
+void hv_log_init(void)
+{
+    enum { LINE_8N1 = 3, DIVISOR_LATCH = 0x80, FIFO_ON = 7, DTR_RTS = 3 };
+    arch_out8(COM1 + 1, 0);
+    arch_out8(COM1 + 3, DIVISOR_LATCH | LINE_8N1);
+    arch_out8(COM1, 1);
+    arch_out8(COM1 + 1, 0);
+    arch_out8(COM1 + 3, LINE_8N1);
+    arch_out8(COM1 + 2, FIFO_ON);
+    arch_out8(COM1 + 4, DTR_RTS);
+}
+
 static void serial_put(char c)
 {
     for (unsigned i = 0; i < COM1_PATIENCE && !(arch_in8(COM1_STATUS) & COM1_EMPTY); i++)

@@ -38,6 +38,17 @@ static void find_memory(void)
     }
 }
 
+/* What we were started with lies in memory that is about to be used. */
+static void take_over_tables(void)
+{
+    static uint8_t tables[RT_IDENTITY_PAGES * ROOT_PAGE] __attribute__((aligned(4096)));
+    uint32_t eax = 0x80000001, ebx, ecx = 0, edx;
+    __asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+    rt_identity_tables(tables, (uint64_t)tables, edx >> 26 & 1);
+    root.page_table = (uint64_t *)tables;
+    __asm__ volatile("movq %0, %%cr3" : : "r"(tables) : "memory");
+}
+
 static void handle_messages(void)
 {
     struct hv_message *m = &root.messages->slot[SINT_INTERCEPT];
@@ -61,6 +72,7 @@ void root_main(const struct boot_info *info)
     if (config)
         root.config = (struct rt_config){ (const char *)config->gpa, config->size };
     find_memory();
+    take_over_tables();
     interrupt_init();
     hypercall_init();
     synic_init();

@@ -88,7 +88,7 @@ static inline bool arch_vmptrld(uint64_t spa)
     __asm__ volatile("vmptrld %1" : "=@cca"(ok) : "m"(spa) : "cc", "memory");
     return ok;
 }
-void arch_vmx_failed(const char *instruction, uint64_t operand); /* prints and stops */
+_Noreturn void arch_vmx_failed(const char *instruction, uint64_t operand); /* prints and stops */
 static inline uint64_t arch_vmread(uint32_t field)
 {
     uint64_t value;

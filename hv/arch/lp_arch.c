@@ -140,7 +140,11 @@ void interrupt_dispatch(uint64_t vector, const uint64_t *frame)
     lp_interrupt((unsigned)vector);
 }
 
-void arch_vmx_failed(const char *instruction, uint64_t operand)
+_Noreturn void arch_vmx_failed(const char *instruction, uint64_t operand)
 {
-    hv_panic("%s of %lx failed", instruction, (unsigned long)operand);
+    uint64_t error = 0;
+    bool current; /* else there is no VMCS to name the error */
+    __asm__ volatile("vmread %2, %1" : "=@cca"(current), "+r"(error) : "r"((uint64_t)VMCS_INSTRUCTION_ERROR) : "cc");
+    hv_panic("%s of %lx failed: VM-instruction error %lu%s", instruction, (unsigned long)operand, (unsigned long)error,
+             current ? "" : " (no current VMCS)");
 }

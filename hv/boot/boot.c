@@ -205,6 +205,14 @@ static void init_stores(void)
     hv.hypercall_page = arch_pointer_spa(page);
 }
 
+/* Legacy interrupt controllers stay silent: everything comes as messages. */
+static void mask_legacy_interrupts(void)
+{
+    enum { PIC1_MASK = 0x21, PIC2_MASK = 0xA1 };
+    arch_out8(PIC1_MASK, 0xFF);
+    arch_out8(PIC2_MASK, 0xFF);
+}
+
 static void refuse(const char *what)
 {
     hv_panic("cannot start: this machine lacks %s", what);
@@ -241,6 +249,7 @@ static void read_config(void)
 void hv_main(uint32_t magic, uint64_t information)
 {
     struct acpi_facts acpi;
+    hv_log_init();
     hv.lab_present = arch_in32(LAB_PORT_BASE + LAB_REG_ID) == LAB_ID;
     hv_log("hvlab hypervisor");
     check_processor();
@@ -256,6 +265,7 @@ void hv_main(uint32_t magic, uint64_t information)
     map_high(arch_cpuid(0x80000001, 0).edx >> 26 & 1);
     init_time(acpi.pm_timer);
 
+    mask_legacy_interrupts();
     struct lp *lp = new_lp(0, 0);
     hv.lp_count = 1;
     lp_arch_init(lp);
