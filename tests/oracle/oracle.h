@@ -22,7 +22,7 @@
 #include "sim/cpu/cpu.h"
 #include "sim/cpu/decode/row.h"
 
-#define ORACLE_CODE 0x10000000ull /* linear */
+#define ORACLE_CODE 0x50000000ull /* linear; out of reach of a bit string in the data */
 #define ORACLE_DATA 0x20000000ull /* linear */
 enum {
     ORACLE_PAGE = 4096,

@@ -1,8 +1,9 @@
 /* Our core as an executor: a processor, RAM and page tables, nothing else.
  *
  * Physical layout of the little machine [spa]:
- *   0x1000 PML4   0x2000 PDPT   0x3000 PD   0x4000 PT of code   0x5000 PT of data
- *   0x6000 IDT    0x7000 GDT    0x8000 TSS  0x9000 kernel stack 0xa000 PT of the kernel's pages
+ *   0x1000 PML4   0x2000 PDPTs 0xb000   0x3000 0xc000 0xd000 PDs
+ *   0x4000 PT of code   0x5000 PT of data   0xa000 PT of the kernel's pages
+ *   0x6000 IDT    0x7000 GDT    0x8000 TSS  0x9000 kernel stack
  *   0x20000 code  0x40000 data
  *
  * Cases run at privilege level 3.  A fault goes through the IDT, whose gates
@@ -10,7 +11,6 @@
  * so delivery is tested with every fault.
  */
 #include <assert.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,12 +22,13 @@
 #include "tests/oracle/oracle.h"
 
 enum {
-    SPA_PML4 = 0x1000, SPA_PDPT = 0x2000, SPA_PD = 0x3000, SPA_PT_CODE = 0x4000,
+    SPA_PML4 = 0x1000, SPA_PDPT = 0x2000, SPA_PD_DATA = 0x3000, SPA_PT_CODE = 0x4000,
     SPA_PT_DATA = 0x5000, SPA_IDT = 0x6000, SPA_GDT = 0x7000, SPA_TSS = 0x8000,
-    SPA_STACK = 0x9000, SPA_PT_KERNEL = 0xa000, SPA_CODE = 0x20000, SPA_DATA = 0x40000,
+    SPA_STACK = 0x9000, SPA_PT_KERNEL = 0xa000,
+    SPA_PDPT_HIGH = 0xb000, SPA_PD_CODE = 0xc000, SPA_PD_KERNEL = 0xd000, SPA_CODE = 0x20000, SPA_DATA = 0x40000,
     RAM_SIZE = 1 << 20, STEPS_MAX = 300,
 };
-#define KERNEL 0x30000000ull                 /* linear: the page at SPA 0 and on, supervisor only */
+#define KERNEL 0xffffffff80000000ull         /* linear: the page at SPA 0 and on, supervisor only */
 #define HANDLERS (KERNEL + 0x80000)          /* vector v is handled at HANDLERS + 16 v; never executed */
 #define KERNEL_RSP (KERNEL + SPA_STACK + 0x1000)
 
@@ -41,43 +42,35 @@ struct oracle_ours {
     uint8_t image[ORACLE_DATA_SIZE];
 };
 
-/* The processor asks for stops; here they only have to be noticed. */
-void machine_request_stop(struct machine *m, enum machine_stop why, uint32_t code, const char *format, ...)
-{
-    va_list args;
-    if (m->stop != STOP_NONE) {
-        return;
-    }
-    m->stop = why;
-    m->stop_code = code;
-    va_start(args, format);
-    vsnprintf(m->stop_text, sizeof m->stop_text, format, args);
-    va_end(args);
-    cpu_attend(m->cpu[0], ATTN_STOP);
-}
-
 static void put64(struct oracle_ours *o, uint64_t spa, uint64_t value)
 {
     memcpy(o->ram + spa, &value, sizeof value);
 }
 
-static void map_pages(struct oracle_ours *o, uint64_t pt, uint64_t linear, uint64_t spa, unsigned pages,
+/* The tables on the way to a region. */
+struct path { uint64_t pdpt, pd, pt; };
+
+static void map_pages(struct oracle_ours *o, const struct path *to, uint64_t linear, uint64_t spa, unsigned pages,
                       uint64_t bits)
 {
-    put64(o, SPA_PD + (linear >> 21 & 511) * 8, pt | PTE_P | PTE_W | PTE_U | PTE_A);
+    const uint64_t any = PTE_P | PTE_W | PTE_U | PTE_A;
+    put64(o, SPA_PML4 + (linear >> 39 & 511) * 8, to->pdpt | any);
+    put64(o, to->pdpt + (linear >> 30 & 511) * 8, to->pd | any);
+    put64(o, to->pd + (linear >> 21 & 511) * 8, to->pt | any);
     for (unsigned i = 0; i < pages; i++) {
-        put64(o, pt + ((linear >> 12 & 511) + i) * 8, (spa + i * ORACLE_PAGE) | bits | PTE_P | PTE_A | PTE_D);
+        put64(o, to->pt + ((linear >> 12 & 511) + i) * 8, (spa + i * ORACLE_PAGE) | bits | PTE_P | PTE_A | PTE_D);
     }
 }
 
 static void build_paging(struct oracle_ours *o)
 {
-    put64(o, SPA_PML4, SPA_PDPT | PTE_P | PTE_W | PTE_U | PTE_A);
-    put64(o, SPA_PDPT, SPA_PD | PTE_P | PTE_W | PTE_U | PTE_A);
-    map_pages(o, SPA_PT_CODE, ORACLE_CODE, SPA_CODE, ORACLE_CODE_SIZE / ORACLE_PAGE, PTE_W | PTE_U);
-    map_pages(o, SPA_PT_DATA, ORACLE_DATA, SPA_DATA, ORACLE_DATA_RW / ORACLE_PAGE, PTE_W | PTE_U);
-    map_pages(o, SPA_PT_DATA, ORACLE_DATA + ORACLE_DATA_RW, SPA_DATA + ORACLE_DATA_RW, 1, PTE_U);
-    map_pages(o, SPA_PT_KERNEL, KERNEL, 0, 0xa0, PTE_W);
+    const struct path code = { SPA_PDPT, SPA_PD_CODE, SPA_PT_CODE };
+    const struct path data = { SPA_PDPT, SPA_PD_DATA, SPA_PT_DATA };
+    const struct path kernel = { SPA_PDPT_HIGH, SPA_PD_KERNEL, SPA_PT_KERNEL };
+    map_pages(o, &code, ORACLE_CODE, SPA_CODE, ORACLE_CODE_SIZE / ORACLE_PAGE, PTE_W | PTE_U);
+    map_pages(o, &data, ORACLE_DATA, SPA_DATA, ORACLE_DATA_RW / ORACLE_PAGE, PTE_W | PTE_U);
+    map_pages(o, &data, ORACLE_DATA + ORACLE_DATA_RW, SPA_DATA + ORACLE_DATA_RW, 1, PTE_U);
+    map_pages(o, &kernel, KERNEL, 0, 0xa0, PTE_W);
 }
 
 static void build_tables(struct oracle_ours *o)

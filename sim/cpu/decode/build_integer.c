@@ -146,6 +146,30 @@ bool build_shift_double(struct decoder *d, const struct x86_row *row)
 
 /* --- bits ------------------------------------------------------------------------- */
 
+/* Into cpu->addr.  Outside 64-bit mode the bit number is part of the effective address,
+ * which is checked as a whole. */
+static void bit_address(struct decoder *d, uint8_t bit)
+{
+    if (d->long64) {
+        operand_address(d);
+        emit_to(d, worded(FORM_ea_bit_16, d->v), 0, bit);
+        return;
+    }
+    const struct decode_request *saved = d->q;
+    struct decode_request request = *saved;
+    uint8_t segment = d->d.sys.segment, address_size = d->d.sys.address_size;
+    request.mode |= MODE_FLAT;
+    d->q = &request;
+    d->d.sys.segment = DS;
+    d->d.sys.address_size = 4;
+    operand_address(d);
+    emit_to(d, worded(FORM_ea_bit_16, d->v), 0, bit);
+    d->q = saved;
+    d->d.sys.segment = segment;
+    d->d.sys.address_size = address_size;
+    operand_segment(d);
+}
+
 bool build_bit(struct decoder *d, const struct x86_row *row)
 {
     static const unsigned form[] = {
@@ -162,11 +186,7 @@ bool build_bit(struct decoder *d, const struct x86_row *row)
         d->from = FROM_REG;
         dst = slot_rm(d, d->v);
     } else { /* a bit string: the register reaches beyond the operand */
-        operand_address(d);
-        emit_to(d, worded(FORM_ea_bit_16, d->v), 0, bit);
-        if (d->d.sys.address_size != 8 && !d->long64) {
-            emit(d, FORM_wrap32);
-        }
+        bit_address(d, bit);
         dst = SLOT_TEMP;
         emit_to(d, sized(changes ? FORM_lw_m_8 : FORM_mov_rm_8, d->v), dst, 0);
     }
@@ -296,9 +316,9 @@ bool build_cmov(struct decoder *d, const struct x86_row *row)
 
 bool build_setcc(struct decoder *d, const struct x86_row *row)
 {
+    /* The address comes last: a checked one looks at the access behind it. */
+    emit_to(d, conditional(d, FORM_set_any_o, row->arg), is_register(d) ? slot_rm(d, 1) : SLOT_TEMP, 0);
     operand_memory(d);
-    uint8_t dst = d->from == FROM_REG ? slot_rm(d, 1) : SLOT_TEMP;
-    emit_to(d, conditional(d, FORM_set_any_o, row->arg), dst, 0);
     return operand_store(d, 1);
 }
 

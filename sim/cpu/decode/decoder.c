@@ -134,8 +134,7 @@ static void emit_address(struct decoder *d)
     d->fields.dst = d->d.sys.address_size;
     d->fields.segment = d->d.sys.segment;
     emit(d, address_form(d));
-    d->fields.dst = dst;
-    d->fields.segment = 0;
+    d->fields.dst = dst; /* 'segment' stays: a fault of the access asks whether it is the stack's */
     in_addr(d);
 }
 
@@ -157,6 +156,11 @@ void operand_memory_m(struct decoder *d)
     if (d->from == FROM_X) {
         emit_address(d);
     }
+}
+
+void operand_segment(struct decoder *d)
+{
+    emit_address(d);
 }
 
 void operand_address(struct decoder *d)

@@ -77,6 +77,7 @@ void operand_memory(struct decoder *);
 void operand_memory_m(struct decoder *);
 /* Always an address in cpu->addr. */
 void operand_address(struct decoder *);
+void operand_segment(struct decoder *);   /* makes what is in cpu->addr, an effective address, linear */
 /* r/m operand as a slot, loading memory into temp. */
 uint8_t operand_load(struct decoder *, unsigned bytes);
 /* r/m operand that is changed in place: load before, store after. */

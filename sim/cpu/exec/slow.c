@@ -72,7 +72,7 @@ static enum exec_result check_canonical(struct cpu *c, const struct insn *r, uin
         return EXEC_OK;
     }
     bool stack = form_info[r->form].memory & (PUSH | POP | FRAME) || r->base == SLOT_GPR + RSP * 8 ||
-                 r->base == SLOT_GPR + RBP * 8;
+                 r->base == SLOT_GPR + RBP * 8 || (r->base == SLOT_ADDR && r->segment == SS);
     return cpu_raise_error(c, stack ? X_SS : X_GP, 0);
 }
 

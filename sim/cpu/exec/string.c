@@ -58,8 +58,10 @@ static enum exec_result locate(const struct run *t, unsigned segment, unsigned r
         return result;
     }
     uint64_t room = 4096 - (o->linear & 4095);
-    if (room < t->size) {
-        return EXEC_OK;
+    if (room < t->size) { /* crosses a page: its faults come now, in order of the operands */
+        uint8_t *host;
+        result = mmu_fill(c, o->linear, (unsigned)room, kind, &host, &spa);
+        return result == EXEC_OK ? mmu_fill(c, o->linear + room, t->size - (unsigned)room, kind, &host, &spa) : result;
     }
     result = mmu_fill(c, o->linear, t->size, kind, &o->host, &spa);
     if (result == EXEC_OK && o->host && c->mode & (MODE_LONG64 | MODE_FLAT) && !t->down) {

@@ -91,32 +91,41 @@ uint64_t ieee_round_shift(uint64_t sig, unsigned shift, bool sticky, bool sign, 
     return whole + up;
 }
 
-static uint64_t pack_overflow(const struct ieee_format *f, struct ieee_env *env, bool sign)
+/* 'inexact': so would the result be if exponents had no limit.  That counts while
+ * the exception is unmasked; the masked response is inexact by itself. */
+static uint64_t pack_overflow(const struct ieee_format *f, struct ieee_env *env, bool sign, bool inexact)
 {
     enum rounding rc = ieee_rounding(env);
     bool infinite = rc == ROUND_NEAREST || rc == (sign ? ROUND_DOWN : ROUND_UP);
 
-    env->flags |= MXCSR_OE | MXCSR_PE;
+    env->flags |= MXCSR_OE;
+    if (inexact || (env->mxcsr & MXCSR_OM)) {
+        env->flags |= MXCSR_PE;
+    }
     return ieee_infinity(f, sign) - !infinite; /* the bit pattern below is the largest number */
 }
 
-/* Tiny after rounding (SDM Vol 1 "Numeric Underflow Exception"). */
+/* Unmasked: the fault's flags are those of a result without exponent limits. */
+static uint64_t unmasked_tiny(struct ieee_env *env, bool inexact)
+{
+    env->flags |= MXCSR_UE | (inexact ? MXCSR_PE : 0);
+    return 0;
+}
+
+/* Tiny after rounding, masked (SDM Vol 1 "Numeric Underflow Exception"). */
 static uint64_t pack_tiny(const struct ieee_format *f, struct ieee_env *env, bool sign, int exp,
                           uint64_t sig, bool sticky)
 {
-    bool inexact, masked = env->mxcsr & MXCSR_UM;
+    bool inexact;
     unsigned shift = 63 - f->fraction + (unsigned)(f->emin - exp);
     uint64_t whole = ieee_round_shift(sig, shift, sticky, sign, ieee_rounding(env), &inexact);
 
-    if (masked && (env->mxcsr & MXCSR_FTZ)) {
+    if (env->mxcsr & MXCSR_FTZ) {
         env->flags |= MXCSR_UE | MXCSR_PE;
         return ieee_zero(f, sign);
     }
-    if (inexact || !masked) {
-        env->flags |= MXCSR_UE;
-    }
     if (inexact) {
-        env->flags |= MXCSR_PE;
+        env->flags |= MXCSR_UE | MXCSR_PE;
     }
     return sign_bit(f, sign) | whole; /* a carry gives the smallest normal number */
 }
@@ -133,10 +142,10 @@ uint64_t ieee_round_pack(const struct ieee_format *f, struct ieee_env *env, bool
         rounded_exp++;
     }
     if (rounded_exp > f->emax) {
-        return pack_overflow(f, env, sign);
+        return pack_overflow(f, env, sign, inexact);
     }
     if (rounded_exp < f->emin) {
-        return pack_tiny(f, env, sign, exp, sig, sticky);
+        return env->mxcsr & MXCSR_UM ? pack_tiny(f, env, sign, exp, sig, sticky) : unmasked_tiny(env, inexact);
     }
     if (inexact) {
         env->flags |= MXCSR_PE;

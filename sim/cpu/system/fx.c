@@ -27,6 +27,17 @@ static unsigned xmm_count(const struct cpu *cpu)
     return sys_is_long64(cpu) ? 16 : 8;
 }
 
+/* What a write would fault with, before anything is read. */
+static enum exec_result check_writable(struct cpu *cpu, uint64_t linear)
+{
+    unsigned room = 4096 - (unsigned)(linear & 4095), first = room < FX_SIZE ? room : FX_SIZE;
+    uint8_t *host;
+    uint64_t spa;
+
+    TRY(mmu_fill(cpu, linear, first, ACCESS_WRITE, &host, &spa));
+    return first < FX_SIZE ? mmu_fill(cpu, linear + first, FX_SIZE - first, ACCESS_WRITE, &host, &spa) : EXEC_OK;
+}
+
 enum exec_result sys_fxsave(struct cpu *cpu, const struct sys_insn *insn)
 {
     uint8_t image[FX_SIZE] = { 0 };
@@ -35,6 +46,7 @@ enum exec_result sys_fxsave(struct cpu *cpu, const struct sys_insn *insn)
 
     TRY(fx_address(cpu, insn, ACCESS_WRITE, &linear));
     /* Reserved and software areas keep what memory holds. */
+    TRY(check_writable(cpu, linear));
     TRY(cpu_read(cpu, linear, image, FX_SIZE));
     memset(image, 0, FX_X87);
     memcpy(image, &cpu->fcw, 2);
