@@ -77,7 +77,6 @@ void core_leave(struct cpu *c, struct insn *r, uint64_t linear);
 enum exec_result core_segment(struct cpu *c, const struct insn *r, uint64_t ea); /* into cpu->addr */
 void core_touch(struct cpu *c, uint64_t linear, const void *host, unsigned size, bool write);
 void core_time_block(struct cpu *c, const struct insn *enter);
-int64_t core_link_offset(const struct insn *r); /* of the target of a linked branch [bytes from code_page] */
 op_fn core_exit, core_stop, core_dead, core_forward, core_observed, core_stub;
 
 static inline struct jump *core_jump_slot(struct cpu *c, uint64_t linear)

@@ -127,12 +127,6 @@ void core_time_block(struct cpu *c, const struct insn *enter)
     time_code(c, c->code_page + enter->offset, spa, (unsigned)(last->offset + last->length - enter->offset));
 }
 
-int64_t core_link_offset(const struct insn *r)
-{
-    const struct insn *to = r->link;
-    return to->form == FORM_exit || to->form == FORM_away ? to->imm : to->offset;
-}
-
 static void bucket_switch(struct cpu *c, const struct insn *entry);
 
 /* --- leaving blocks ------------------------------------------------------------------------ */

@@ -54,7 +54,7 @@ INLINE bool test_logic(struct cpu *c, int cond)
  * that functional mode keeps per block: time, instructions and attribution follow from it. */
 #if TIMED
 #define PAID(e) (c->block = (e), c->bucket_cycles[(e)->bucket] += (e)->cost, \
-                 c->instructions += (e)->instructions, core_time_block(c, (e)))
+                 c->instructions += (e)->instructions, time_block(c, (e)))
 #else
 #define PAID(e) ((void)0)
 #endif

@@ -35,7 +35,8 @@
 #define ADDRESS_x (REG64(base) + REG64(index) * (uint64_t)FIELD(scale) + (uint64_t)(int64_t)FIELD(disp))
 
 #if TIMED
-#define TOUCH(va, host, size, is_write) core_touch(c, va, host, size, is_write)
+#define TOUCH(va, host, size, is_write) time_touch(c, va, host, size, is_write)
+/* The target of a conditional branch is not asked for: 0. */
 #define BRANCH(target, kind, taken) time_branch(c, c->code_page + r->offset, target, kind, taken)
 #define CALLED time_call(c, NEXT_RIP)
 #else

@@ -5,7 +5,7 @@
 #if TIMED
 #define JCC(cond, n, producer) OP(jcc_##producer##_##cond) { \
         bool taken = test_##producer(c, n);                  \
-        BRANCH(c->code_page + (uint64_t)core_link_offset(r), BRANCH_CONDITIONAL, taken); \
+        BRANCH(0, BRANCH_CONDITIONAL, taken); \
         CONTINUE(taken ? r->link : r[1].link); }
 #else
 #define JCC(cond, n, producer) OP(jcc_##producer##_##cond) { CONTINUE(test_##producer(c, n) ? r->link : r[1].link); }
@@ -33,7 +33,7 @@ PRODUCERS(CMOV64)
 #define jcxz_taken(bits) (get(&c->gpr[RCX], bits) == 0)
 #define LOOP(name, bits) OP(name##_##bits) {                              \
         bool taken = name##_taken(bits);                                  \
-        BRANCH(c->code_page + (uint64_t)core_link_offset(r), BRANCH_CONDITIONAL, taken); \
+        BRANCH(0, BRANCH_CONDITIONAL, taken); \
         CONTINUE(taken ? r->link : r[1].link); }
 LOOP_OPS(LOOP)
 

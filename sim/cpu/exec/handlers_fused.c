@@ -12,8 +12,7 @@
         sign_extend((int64_t)((uint64_t)(a) + (uint64_t)(b)), bits), b), bits)
 
 #if TIMED
-#define REPORT(taken) time_branch(c, c->code_page + r[1].offset, \
-        c->code_page + (uint64_t)core_link_offset(r + 1), BRANCH_CONDITIONAL, taken)
+#define REPORT(taken) time_branch(c, c->code_page + r[1].offset, 0, BRANCH_CONDITIONAL, taken)
 #else
 #define REPORT(taken) ((void)0)
 #endif
