@@ -16,8 +16,9 @@
  * write tag, but its translation is still cached, so whether code was decoded never decides
  * whether a walk happens.  Second, because stale translations are visible to software that
  * forgets to flush (and accessed flags to software that clears them), the `page` array is
- * machine state: it is saved, restored and hashed.  Third, a VM exit may happen inside any access;
- * EXEC_VMEXIT must be passed up at once, the processor's state is the host's then.
+ * saved and restored.  It is not hashed: instruction fetch fills it only when the hot core's jump
+ * cache has no answer, and that cache starts empty behind a snapshot.  Third, a VM exit may happen
+ * inside any access; EXEC_VMEXIT must be passed up at once, the processor's state is the host's then.
  *
  * Units: addresses in bytes; `linear` is what segmentation produced, `gpa` what guest paging
  * produced, `spa` what memory sees.  Outside VMX non-root operation gpa = spa.
