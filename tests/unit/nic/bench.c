@@ -1,6 +1,7 @@
 /* See bench.h.  VT-d, fabric times and the machine are stand-ins by link. */
 #include "bench.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,9 @@ on_pause(void *ctx, uint16_t quanta, uint64_t now)
 struct bench *
 bench_new(void)
 {
+    /* Fuzzing makes thousands of benches: keep their memory instead of giving it back each time. */
+    mallopt(M_MMAP_THRESHOLD, 64 << 20);
+    mallopt(M_TRIM_THRESHOLD, 256 << 20);
     struct bench *b = calloc(1, sizeof *b);
     b->refused_bdf = -1;
     b->next_page = FIRST_PAGE;
