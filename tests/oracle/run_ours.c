@@ -238,5 +238,5 @@ void oracle_ours_load(struct oracle_ours *o, const struct oracle_case *state, co
 
 uint64_t oracle_ours_spa(uint64_t linear)
 {
-    return linear >= ORACLE_DATA ? SPA_DATA + (linear - ORACLE_DATA) : SPA_CODE + (linear - ORACLE_CODE);
+    return linear >= ORACLE_CODE ? SPA_CODE + (linear - ORACLE_CODE) : SPA_DATA + (linear - ORACLE_DATA);
 }

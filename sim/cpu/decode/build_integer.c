@@ -146,11 +146,11 @@ bool build_shift_double(struct decoder *d, const struct x86_row *row)
 
 /* --- bits ------------------------------------------------------------------------- */
 
-/* Into cpu->addr.  Outside 64-bit mode the bit number is part of the effective address,
- * which is checked as a whole. */
+/* Into cpu->addr.  The bit number is part of the effective address, which is truncated to
+ * the address size and checked as a whole. */
 static void bit_address(struct decoder *d, uint8_t bit)
 {
-    if (d->long64) {
+    if (d->long64 && d->d.sys.address_size == 8) {
         operand_address(d);
         emit_to(d, worded(FORM_ea_bit_16, d->v), 0, bit);
         return;
