@@ -58,6 +58,8 @@ void *mini_pages(struct mini *m, uint64_t count)
     return p;
 }
 
+uint64_t mini_gpa(const void *p) { return (uint64_t)(uintptr_t)p; }
+
 /* --- configuration -------------------------------------------------------------------------- */
 
 const struct boot_module *mini_module(const struct mini *m, const char *name)
@@ -131,7 +133,7 @@ static void *host_pages(void *ctx, uint32_t count) { return mini_pages(ctx, coun
 static uint64_t host_gpa(void *ctx, const void *p)
 {
     (void)ctx;
-    return (uint64_t)(uintptr_t)p;
+    return mini_gpa(p);
 }
 static const struct vmbus_client_host host = { host_post, host_signal, host_pages, host_gpa };
 

@@ -52,6 +52,7 @@ struct mini {
 
 /* Page-aligned, zeroed, contiguous; stops the guest when there is none left. */
 void *mini_pages(struct mini *, uint64_t count);
+uint64_t mini_gpa(const void *); /* where the card and the parent find it */
 /* NULL when the key is absent. Copies the value into 'value'. */
 const char *mini_config(const struct mini *, const char *key, char value[64]);
 uint64_t mini_config_number(const struct mini *, const char *key, uint64_t fallback);

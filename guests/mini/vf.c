@@ -13,29 +13,24 @@ enum {
     MSIX_WORDS = 4, FILL_STEP = 16,
 };
 
-static uint32_t get(const struct vf *vf, uint32_t offset) { return vf->regs[offset / 4]; }
-static void put(struct vf *vf, uint32_t offset, uint32_t value) { vf->regs[offset / 4] = value; }
-
 static void fail(struct vf *vf, const char *why)
 {
     vf->state = VF_FAILED;
     vf->failure = why;
 }
 
-static uint64_t gpa(const void *p) { return (uint64_t)(uintptr_t)p; }
-
 /* --- mailbox: one question at a time ------------------------------------------------------ */
 
 static void ask(struct vf *vf, enum vf_state state, const uint32_t *words, unsigned count)
 {
-    put(vf, I82599_VFMAILBOX, I82599_VFMAILBOX_VFU);
-    if (!(get(vf, I82599_VFMAILBOX) & I82599_VFMAILBOX_VFU)) {
+    vf_reg_write(vf, I82599_VFMAILBOX, I82599_VFMAILBOX_VFU);
+    if (!(vf_reg_read(vf, I82599_VFMAILBOX) & I82599_VFMAILBOX_VFU)) {
         fail(vf, "the mailbox is not free");
         return;
     }
     for (unsigned i = 0; i < count; i++)
-        put(vf, I82599_VFMBMEM(i), words[i]);
-    put(vf, I82599_VFMAILBOX, I82599_VFMAILBOX_REQ);
+        vf_reg_write(vf, I82599_VFMBMEM(i), words[i]);
+    vf_reg_write(vf, I82599_VFMAILBOX, I82599_VFMAILBOX_REQ);
     vf->state = state;
     vf->deadline = hyper_now() + ANSWER_LIMIT;
 }
@@ -43,14 +38,14 @@ static void ask(struct vf *vf, enum vf_state state, const uint32_t *words, unsig
 /* The answer to what was asked; false while there is none. */
 static bool answered(struct vf *vf, uint32_t *words, unsigned count, uint64_t now)
 {
-    if (!(get(vf, I82599_VFMAILBOX) & I82599_VFMAILBOX_PFSTS)) {
+    if (!(vf_reg_read(vf, I82599_VFMAILBOX) & I82599_VFMAILBOX_PFSTS)) {
         if (now > vf->deadline)
             fail(vf, "the physical function does not answer");
         return false;
     }
     for (unsigned i = 0; i < count; i++)
-        words[i] = get(vf, I82599_VFMBMEM(i));
-    put(vf, I82599_VFMAILBOX, I82599_VFMAILBOX_ACK);
+        words[i] = vf_reg_read(vf, I82599_VFMBMEM(i));
+    vf_reg_write(vf, I82599_VFMAILBOX, I82599_VFMAILBOX_ACK);
     return (words[0] & 0xFFFF) != I82599_MBX_PF_CONTROL; /* that is news, not an answer */
 }
 
@@ -71,40 +66,40 @@ static void rings_allocate(struct vf *vf, struct mini *mini)
 static bool enabled(struct vf *vf, uint32_t offset, uint32_t bit)
 {
     for (unsigned i = 0; i < 10000; i++)
-        if (get(vf, offset) & bit)
+        if (vf_reg_read(vf, offset) & bit)
             return true;
     return false;
 }
 
 static void rx_give(struct vf *vf, uint32_t i)
 {
-    vf->rx[i].lo = gpa(vf->rx_buffer[i]);
+    vf->rx[i].lo = mini_gpa(vf->rx_buffer[i]);
     vf->rx[i].hi = 0;
 }
 
 static bool rings_start(struct vf *vf)
 {
-    put(vf, I82599_VFPSRTYPE, 0);
-    put(vf, I82599_VFTDBAL(0), (uint32_t)gpa(vf->tx));
-    put(vf, I82599_VFTDBAH(0), (uint32_t)(gpa(vf->tx) >> 32));
-    put(vf, I82599_VFTDLEN(0), VF_TX_SIZE * sizeof *vf->tx);
-    put(vf, I82599_VFTDH(0), 0);
-    put(vf, I82599_VFTDT(0), 0);
-    put(vf, I82599_VFTXDCTL(0), 32 | 1 << I82599_TXDCTL_HTHRESH_SHIFT | I82599_TXDCTL_EN);
-    put(vf, I82599_VFRDBAL(0), (uint32_t)gpa(vf->rx));
-    put(vf, I82599_VFRDBAH(0), (uint32_t)(gpa(vf->rx) >> 32));
-    put(vf, I82599_VFRDLEN(0), VF_RX_SIZE * sizeof *vf->rx);
-    put(vf, I82599_VFRDH(0), 0);
-    put(vf, I82599_VFRDT(0), 0);
-    put(vf, I82599_VFSRRCTL(0), vf->buffer_size / NICDRV_BUFFER_UNIT | 4u << I82599_SRRCTL_BSIZEHEADER_SHIFT |
+    vf_reg_write(vf, I82599_VFPSRTYPE, 0);
+    vf_reg_write(vf, I82599_VFTDBAL(0), (uint32_t)mini_gpa(vf->tx));
+    vf_reg_write(vf, I82599_VFTDBAH(0), (uint32_t)(mini_gpa(vf->tx) >> 32));
+    vf_reg_write(vf, I82599_VFTDLEN(0), VF_TX_SIZE * sizeof *vf->tx);
+    vf_reg_write(vf, I82599_VFTDH(0), 0);
+    vf_reg_write(vf, I82599_VFTDT(0), 0);
+    vf_reg_write(vf, I82599_VFTXDCTL(0), 32 | 1 << I82599_TXDCTL_HTHRESH_SHIFT | I82599_TXDCTL_EN);
+    vf_reg_write(vf, I82599_VFRDBAL(0), (uint32_t)mini_gpa(vf->rx));
+    vf_reg_write(vf, I82599_VFRDBAH(0), (uint32_t)(mini_gpa(vf->rx) >> 32));
+    vf_reg_write(vf, I82599_VFRDLEN(0), VF_RX_SIZE * sizeof *vf->rx);
+    vf_reg_write(vf, I82599_VFRDH(0), 0);
+    vf_reg_write(vf, I82599_VFRDT(0), 0);
+    vf_reg_write(vf, I82599_VFSRRCTL(0), vf->buffer_size / NICDRV_BUFFER_UNIT | 4u << I82599_SRRCTL_BSIZEHEADER_SHIFT |
                                     (uint32_t)I82599_DESCTYPE_ADVANCED_ONE << I82599_SRRCTL_DESCTYPE_SHIFT);
-    put(vf, I82599_VFRXDCTL(0), I82599_RXDCTL_EN);
+    vf_reg_write(vf, I82599_VFRXDCTL(0), I82599_RXDCTL_EN);
     if (!enabled(vf, I82599_VFTXDCTL(0), I82599_TXDCTL_EN) || !enabled(vf, I82599_VFRXDCTL(0), I82599_RXDCTL_EN))
         return false;
     for (uint32_t i = 0; i < VF_RX_SIZE; i++)
         rx_give(vf, i);
     vf->rx_tail = VF_RX_SIZE - 1;
-    put(vf, I82599_VFRDT(0), vf->rx_tail);
+    vf_reg_write(vf, I82599_VFRDT(0), vf->rx_tail);
     return true;
 }
 
@@ -114,18 +109,18 @@ static bool interrupts_start(struct vf *vf)
         uint64_t msi;
         if (!hyper_map_interrupt(vf->device_id, CPU_VECTOR_VF + entry, &msi))
             return false;
-        vf->msix[entry * MSIX_WORDS + 0] = (uint32_t)msi;
-        vf->msix[entry * MSIX_WORDS + 1] = 0;
-        vf->msix[entry * MSIX_WORDS + 2] = (uint32_t)(msi >> 32);
-        vf->msix[entry * MSIX_WORDS + 3] = 0; /* not masked */
+        vf_msix_write(vf, entry * MSIX_WORDS + 0, (uint32_t)msi);
+        vf_msix_write(vf, entry * MSIX_WORDS + 1, 0);
+        vf_msix_write(vf, entry * MSIX_WORDS + 2, (uint32_t)(msi >> 32));
+        vf_msix_write(vf, entry * MSIX_WORDS + 3, 0); /* not masked */
     }
     uint32_t queue = ENTRY_QUEUE | I82599_VTIVAR_VALID;
-    put(vf, I82599_VTIVAR(0), queue | queue << 8);
-    put(vf, I82599_VTIVAR_MISC, ENTRY_MAILBOX | I82599_VTIVAR_VALID);
-    (void)get(vf, I82599_VTEICR);
-    put(vf, I82599_VTEIAC, 3);
-    put(vf, I82599_VTEIAM, 3);
-    put(vf, I82599_VTEIMS, 3);
+    vf_reg_write(vf, I82599_VTIVAR(0), queue | queue << 8);
+    vf_reg_write(vf, I82599_VTIVAR_MISC, ENTRY_MAILBOX | I82599_VTIVAR_VALID);
+    (void)vf_reg_read(vf, I82599_VTEICR);
+    vf_reg_write(vf, I82599_VTEIAC, 3);
+    vf_reg_write(vf, I82599_VTEIAM, 3);
+    vf_reg_write(vf, I82599_VTEIMS, 3);
     return true;
 }
 
@@ -133,7 +128,7 @@ static void moderate(struct vf *vf, const struct mini *mini)
 {
     uint64_t units = mini_config_number(mini, "moderation_us", 10) * 1000 / 2048;
     uint32_t most = I82599_EITR_INTERVAL_MASK >> I82599_EITR_INTERVAL_SHIFT;
-    put(vf, I82599_VTEITR(ENTRY_QUEUE),
+    vf_reg_write(vf, I82599_VTEITR(ENTRY_QUEUE),
         (uint32_t)(units < most ? units : most) << I82599_EITR_INTERVAL_SHIFT | I82599_EITR_CNT_WDIS);
 }
 
@@ -152,7 +147,7 @@ void vf_start(struct vf *vf, struct mini *mini, const struct boot_device *device
     vf->buffer_size = nicdrv_buffer_size(mtu);
     bytes_copy(vf->mac, mac, sizeof vf->mac);
     rings_allocate(vf, mini);
-    put(vf, I82599_VFCTRL, I82599_VFCTRL_RST);
+    vf_reg_write(vf, I82599_VFCTRL, I82599_VFCTRL_RST);
     moderate(vf, mini);
     vf->state = VF_RESETTING;
     vf->deadline = hyper_now() + ANSWER_LIMIT;
@@ -160,7 +155,7 @@ void vf_start(struct vf *vf, struct mini *mini, const struct boot_device *device
 
 static void on_reset_done(struct vf *vf, uint64_t now)
 {
-    if (get(vf, I82599_VFMAILBOX) & (I82599_VFMAILBOX_RSTI | I82599_VFMAILBOX_RSTD)) {
+    if (vf_reg_read(vf, I82599_VFMAILBOX) & (I82599_VFMAILBOX_RSTI | I82599_VFMAILBOX_RSTD)) {
         if (now > vf->deadline) /* the first read after a reset shows RSTD and clears it */
             fail(vf, "the reset does not end");
         return;
@@ -237,7 +232,7 @@ static bool receive(struct vf *vf)
     uint32_t tail = (vf->rx_clean + VF_RX_SIZE - 1) % VF_RX_SIZE;
     if ((tail + VF_RX_SIZE - vf->rx_tail) % VF_RX_SIZE >= FILL_STEP) {
         __atomic_thread_fence(__ATOMIC_RELEASE);
-        put(vf, I82599_VFRDT(0), tail);
+        vf_reg_write(vf, I82599_VFRDT(0), tail);
         vf->rx_tail = tail;
     }
     return true;
@@ -276,7 +271,7 @@ void vf_run(struct vf *vf, uint64_t now)
         sent(vf);
         while (receive(vf))
             ;
-        put(vf, I82599_VTEIMS, 3); /* masked itself with the message */
+        vf_reg_write(vf, I82599_VTEIMS, 3); /* masked itself with the message */
         if (vf->wants_room) {
             vf->wants_room = false;
             vf->handler->room(vf->ctx);
@@ -297,7 +292,7 @@ unsigned vf_send(struct svc_packet *batch, unsigned count, struct vf *vf)
     for (; taken < count && (vf->tx_fill + 1) % VF_TX_SIZE != vf->tx_clean; taken++) {
         uint64_t length = batch[taken].length;
         last = vf->tx_fill;
-        vf->tx[last].lo = gpa(batch[taken].data);
+        vf->tx[last].lo = mini_gpa(batch[taken].data);
         vf->tx[last].hi = length | I82599_TXD_DTYP_DATA | I82599_TXD_DEXT | I82599_TXD_IFCS | I82599_TXD_EOP |
                           length << I82599_TXD_PAYLEN_SHIFT;
         vf->tx_report[last] = 0;
@@ -307,7 +302,7 @@ unsigned vf_send(struct svc_packet *batch, unsigned count, struct vf *vf)
         vf->tx[last].hi |= I82599_TXD_RS;
         vf->tx_report[last] = 1;
         __atomic_thread_fence(__ATOMIC_RELEASE);
-        put(vf, I82599_VFTDT(0), vf->tx_fill);
+        vf_reg_write(vf, I82599_VFTDT(0), vf->tx_fill);
     }
     if (taken < count)
         vf->wants_room = true;

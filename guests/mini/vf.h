@@ -49,4 +49,9 @@ void vf_start(struct vf *, struct mini *, const struct boot_device *, const uint
 void vf_run(struct vf *, uint64_t now);
 unsigned vf_send(struct svc_packet *batch, unsigned count, struct vf *);
 
+/* vf_regs.c; a test links its own. */
+uint32_t vf_reg_read(const struct vf *, uint32_t offset);
+void vf_reg_write(struct vf *, uint32_t offset, uint32_t value);
+void vf_msix_write(struct vf *, unsigned word, uint32_t value);
+
 #endif

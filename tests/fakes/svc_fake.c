@@ -52,6 +52,9 @@ static struct {
     uint64_t counter[LAB_COUNTER_COUNT];
     unsigned mappings;
     struct svc_fake_device device;
+    uint8_t *arena;
+    size_t arena_size, arena_used;
+    uint64_t (*clock)(void);
     void *allocation[ALLOCATIONS_MAX];
     unsigned allocations;
 } fake;
@@ -59,7 +62,7 @@ static struct {
 void svc_fake_start(void)
 {
     for (unsigned i = 0; i < SVC_CHILDREN_MAX; i++)
-        if (fake.child[i].exists) {
+        if (fake.child[i].exists && fake.child[i].fd >= 0) {
             munmap(fake.child[i].memory, fake.child[i].size);
             close(fake.child[i].fd);
         }
@@ -75,19 +78,42 @@ void svc_fake_config(const char *key, const char *value)
     fake.config[fake.config_count++].value = value;
 }
 
+void svc_fake_arena(void *base, size_t size)
+{
+    fake.arena = base;
+    fake.arena_size = size;
+    fake.arena_used = 0;
+}
+
+void svc_fake_clock(uint64_t (*now)(void)) { fake.clock = now; }
+
+static void *arena_take(size_t size, size_t align)
+{
+    size_t at = (fake.arena_used + align - 1) / align * align;
+    assert(at + size <= fake.arena_size);
+    fake.arena_used = at + size;
+    memset(fake.arena + at, 0, size);
+    return fake.arena + at;
+}
+
 void svc_fake_child(unsigned number, size_t memory, const struct svc_fake_guest *guest)
 {
     struct child *child = &fake.child[number];
     assert(!child->exists);
     child->exists = true;
     child->size = memory;
+    if (guest)
+        child->guest = *guest;
+    if (fake.arena) {
+        child->fd = -1;
+        child->memory = arena_take(memory, PAGE);
+        return;
+    }
     child->fd = memfd_create("child", 0);
     int truncated = ftruncate(child->fd, (off_t)memory);
     assert(child->fd >= 0 && truncated == 0);
     child->memory = mmap(NULL, memory, PROT_READ | PROT_WRITE, MAP_SHARED, child->fd, 0);
     assert(child->memory != MAP_FAILED);
-    if (guest)
-        child->guest = *guest;
 }
 
 void *svc_fake_memory(unsigned child) { return fake.child[child].memory; }
@@ -196,6 +222,8 @@ void svc_fake_advance(uint64_t by)
 void *svc_alloc(size_t size, size_t align)
 {
     void *p = NULL;
+    if (fake.arena)
+        return arena_take(size, align < 16 ? 16 : align);
     assert(fake.allocations < ALLOCATIONS_MAX);
     int error = posix_memalign(&p, align < 16 ? 16 : align, size);
     assert(!error);
@@ -251,6 +279,12 @@ void *svc_map(unsigned number, const uint64_t *gpfn, unsigned count)
     for (unsigned i = 0; i < count; i++)
         if (gpfn[i] >= child->size / PAGE)
             return NULL;
+    if (fake.arena) {
+        for (unsigned i = 1; i < count; i++)
+            assert(gpfn[i] == gpfn[0] + i);
+        fake.mappings++;
+        return child->memory + gpfn[0] * PAGE;
+    }
     uint8_t *window = mmap(NULL, (size_t)count * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert(window != MAP_FAILED);
     for (unsigned i = 0, run; i < count; i += run) {
@@ -268,10 +302,15 @@ void svc_unmap(void *mapping, unsigned count)
 {
     assert(fake.mappings > 0);
     fake.mappings--;
-    munmap(mapping, (size_t)count * PAGE);
+    if (!fake.arena)
+        munmap(mapping, (size_t)count * PAGE);
 }
 
-uint64_t svc_dma_address(const void *p) { return (uint64_t)(uintptr_t)p; }
+uint64_t svc_dma_address(const void *p)
+{
+    return fake.arena ? (uint64_t)((const uint8_t *)p - fake.arena) : (uint64_t)(uintptr_t)p;
+}
+
 void svc_copy(void *to, const void *from, size_t size) { memcpy(to, from, size); }
 
 void svc_child_signal(unsigned child, uint32_t vp, uint32_t flag)
@@ -327,7 +366,7 @@ void svc_work_queue(struct svc_work *work)
     fake.work_last = work;
 }
 
-uint64_t svc_now(void) { return fake.now; }
+uint64_t svc_now(void) { return fake.clock ? fake.clock() : fake.now; }
 
 void svc_timer_arm(struct svc_timer *timer, uint64_t due)
 {
@@ -352,14 +391,16 @@ void svc_timer_cancel(struct svc_timer *timer)
 
 uint32_t svc_pci_read(uint16_t bdf, unsigned offset)
 {
-    (void)bdf;
+    if (fake.device.pci_read_at)
+        return fake.device.pci_read_at(fake.device.ctx, bdf, offset);
     return fake.device.pci_read ? fake.device.pci_read(fake.device.ctx, offset) : 0xFFFFFFFFu;
 }
 
 void svc_pci_write(uint16_t bdf, unsigned offset, uint32_t value)
 {
-    (void)bdf;
-    if (fake.device.pci_write)
+    if (fake.device.pci_write_at)
+        fake.device.pci_write_at(fake.device.ctx, bdf, offset, value);
+    else if (fake.device.pci_write)
         fake.device.pci_write(fake.device.ctx, offset, value);
 }
 
@@ -370,9 +411,10 @@ volatile uint32_t *svc_mmio_map(uint64_t spa, uint64_t size)
 
 bool svc_interrupt_bind(uint16_t bdf, unsigned entry, void (*handler)(void *), void *ctx)
 {
-    (void)bdf;
     if (entry >= VECTORS)
         return false;
+    if (fake.device.bind)
+        fake.device.bind(fake.device.ctx, bdf, entry);
     fake.vector[entry].handler = handler;
     fake.vector[entry].ctx = ctx;
     return true;

@@ -34,6 +34,12 @@ void svc_fake_post_full(unsigned child, bool full); /* make svc_child_post fail 
 unsigned svc_fake_run(void); /* until idle; the number of things done */
 void svc_fake_advance(uint64_t by_100ns); /* time passes, timers fire */
 
+/* Memory that a device can reach: svc_alloc and children created afterwards come from it;
+ * a device address is the distance from 'base'. Children's pages map to themselves. */
+void svc_fake_arena(void *base, size_t size);
+/* Time comes from elsewhere [100 ns]. */
+void svc_fake_clock(uint64_t (*now)(void));
+
 uint64_t svc_fake_counter(unsigned counter);
 unsigned svc_fake_mappings(void); /* live ones */
 
@@ -41,6 +47,9 @@ unsigned svc_fake_mappings(void); /* live ones */
 struct svc_fake_device {
     uint32_t (*pci_read)(void *ctx, unsigned offset);
     void (*pci_write)(void *ctx, unsigned offset, uint32_t value);
+    uint32_t (*pci_read_at)(void *ctx, uint16_t bdf, unsigned offset); /* instead of the two above, when set */
+    void (*pci_write_at)(void *ctx, uint16_t bdf, unsigned offset, uint32_t value);
+    void (*bind)(void *ctx, uint16_t bdf, unsigned entry);
     volatile uint32_t *(*mmio)(void *ctx, uint64_t spa, uint64_t size);
     void *ctx;
 };

@@ -6,6 +6,8 @@ enum {
     COMMAND = 0x04, COMMAND_MASTER = 1 << 2,
     MSIX_ENABLE = 1u << 31, MSIX_MASK_ALL = 1 << 30,
     VFS_PER_CAUSE = 16,
+    HEADER_TYPE = 0x0C, TYPE_BRIDGE = 1, BUS_NUMBERS = 0x18, CAPABILITIES = 0x34, CAPABILITY_EXPRESS = 0x10,
+    DEVICE_CAPABILITIES_2 = 0x24, DEVICE_CONTROL_2 = 0x28, ARI_FORWARDING = 1 << 5, FUNCTIONS_OF_BUS = 256,
 };
 
 static uint32_t sriov_read(const struct nicdrv *d, unsigned offset)
@@ -18,10 +20,44 @@ static uint64_t bar(const struct nicdrv *d, unsigned offset)
     return (uint64_t)sriov_read(d, offset + 4) << 32 | (sriov_read(d, offset) & ~0xFu);
 }
 
+/* The PCI Express capability of the port above the card; 0 = there is none on bus 0. */
+static unsigned port_capability(const struct nicdrv *d, uint16_t *port)
+{
+    for (unsigned f = 0; f < FUNCTIONS_OF_BUS; f++) {
+        *port = (uint16_t)f;
+        if ((svc_pci_read(*port, HEADER_TYPE) >> 16 & 0x7F) != TYPE_BRIDGE ||
+            (svc_pci_read(*port, BUS_NUMBERS) >> 8 & 0xFF) != d->bdf >> 8u)
+            continue;
+        unsigned at = svc_pci_read(*port, CAPABILITIES) & 0xFC;
+        for (unsigned steps = 0; at != 0 && steps < 48; steps++) {
+            uint32_t head = svc_pci_read(*port, at);
+            if ((head & 0xFF) == CAPABILITY_EXPRESS)
+                return at;
+            at = head >> 8 & 0xFC;
+        }
+    }
+    return 0;
+}
+
+/* VFs share the card's bus only if the port above forwards to all 256 functions ("Alternative
+ * Routing-ID Interpretation"); otherwise they take the next bus numbers. */
+static bool ari_enable(const struct nicdrv *d)
+{
+    uint16_t port;
+    unsigned at = port_capability(d, &port);
+    if (at == 0 || !(svc_pci_read(port, at + DEVICE_CAPABILITIES_2) & ARI_FORWARDING))
+        return false;
+    svc_pci_write(port, at + DEVICE_CONTROL_2, svc_pci_read(port, at + DEVICE_CONTROL_2) | ARI_FORWARDING);
+    return true;
+}
+
 void nicdrv_vfs_enable(struct nicdrv *d)
 {
     if (d->mode != NICDRV_SRIOV)
         return;
+    if (ari_enable(d)) /* before VF Enable: it decides where the VFs are */
+        svc_pci_write(d->bdf, I82599_CAP_SRIOV + I82599_SRIOV_CONTROL,
+                      sriov_read(d, I82599_SRIOV_CONTROL) | I82599_SRIOV_ARI);
     uint32_t numbers = sriov_read(d, I82599_SRIOV_NUM_VFS);
     svc_pci_write(d->bdf, I82599_CAP_SRIOV + I82599_SRIOV_NUM_VFS, (numbers & ~0xFFFFu) | d->vf_count);
     svc_pci_write(d->bdf, I82599_CAP_SRIOV + I82599_SRIOV_PAGE_SIZE, 1);
