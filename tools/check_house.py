@@ -16,6 +16,9 @@ FILE_LINES_MAX = 800
 FUNCTION_LINES_MAX = 100
 LINE_COLUMNS_MAX = 140
 
+# Included for their effect, once per tier of handlers: no guard on purpose.
+GUARDLESS = ("sim/cpu/exec/handler.h", "sim/cpu/exec/tier_record.h", "sim/cpu/exec/tier_timed.h")
+
 findings = []
 
 
@@ -52,7 +55,7 @@ def check_sizes(name, lines):
 
 def check_guard(name, text):
     guard = re.sub(r"\W", "_", name).upper()
-    if name.endswith(".h") and f"#ifndef {guard}" not in text and "#pragma once" not in text:
+    if name.endswith(".h") and name not in GUARDLESS and f"#ifndef {guard}" not in text and "#pragma once" not in text:
         findings.append(f"{name}: include guard is not {guard}")
 
 
