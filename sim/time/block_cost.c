@@ -4,6 +4,7 @@
 
 #include "sim/cpu/exec/forms.h"
 #include "sim/time/model.h"
+#include "spec_timing_core.h"
 #include "x86/opcodes.h"
 
 enum port { PORT_NONE, PORT_ANY3, PORT_P0, PORT_P1, PORT_P05, PORT_P15, PORT_P5, PORT_MICRO, PORT_COUNT };

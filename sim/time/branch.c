@@ -1,5 +1,6 @@
 /* Branch prediction: gshare, a table of targets, a return stack. */
 #include "sim/time/model.h"
+#include "spec_timing_core.h"
 
 static bool
 predict_direction(struct predictor *p, uint64_t rip, bool taken)

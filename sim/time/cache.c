@@ -6,6 +6,7 @@
  * hides what the rows say. */
 #include "sim/machine.h"
 #include "sim/time/model.h"
+#include "spec_timing_core.h"
 
 static uint64_t
 exposed(unsigned latency, unsigned hidden)

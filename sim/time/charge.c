@@ -3,6 +3,7 @@
 #include "sim/cpu/core.h"
 #include "sim/mem/mem.h"
 #include "sim/time/model.h"
+#include "spec_timing_core.h"
 #include "spec_timing_charge.h"
 
 void

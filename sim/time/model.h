@@ -18,7 +18,6 @@
 
 #include "sim/cpu/cpu.h"
 #include "sim/time/timing.h"
-#include "spec_timing_core.h"
 
 enum { LINE_SHIFT = 6, RECENT_LINES = 64, RECENT_CODE = 64, RECENT_PAGES = 16 };
 #define NO_LINE UINT64_MAX

@@ -6,6 +6,7 @@
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
 #include "sim/time/model.h"
+#include "spec_timing_core.h"
 
 struct timing *
 timing_new(struct machine *m)

@@ -9,6 +9,7 @@
  * eight entries to a line. */
 #include "sim/machine.h"
 #include "sim/time/model.h"
+#include "spec_timing_core.h"
 #include "sim/vtx/vtx.h"
 
 enum { ENTRIES_PER_LINE_SHIFT = 3 };
