@@ -35,9 +35,11 @@ uint32_t arch_in32(uint16_t port);
 void arch_out8(uint16_t port, uint8_t value);
 void arch_out32(uint16_t port, uint32_t value);
 
+void arch_invalidate_page(uint64_t linear);
+void arch_flush_tlb(void); /* translations of the hypervisor itself */
+
 struct lp *arch_lp_self(void);
 void arch_wait(void);      /* interrupts on, halt until one was taken, interrupts off */
-void arch_interrupts_poll(void); /* lets pending interrupts in for a moment */
 
 /* VMX (SDM Vol 3C).  False: the instruction failed (VMfail). */
 bool arch_vmxon(uint64_t spa);

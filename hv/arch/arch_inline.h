@@ -68,7 +68,13 @@ static inline struct lp *arch_lp_self(void)
 }
 /* STI takes effect after the next instruction, so no interrupt can slip in before HLT. */
 static inline void arch_wait(void) { __asm__ volatile("sti; hlt; cli" : : : "memory"); }
-static inline void arch_interrupts_poll(void) { __asm__ volatile("sti; nop; cli" : : : "memory"); }
+
+static inline void arch_invalidate_page(uint64_t linear) { __asm__ volatile("invlpg (%0)" : : "r"(linear) : "memory"); }
+static inline void arch_flush_tlb(void)
+{
+    uint64_t cr3;
+    __asm__ volatile("movq %%cr3, %0; movq %0, %%cr3" : "=r"(cr3) : : "memory");
+}
 
 static inline bool arch_vmxon(uint64_t spa)
 {

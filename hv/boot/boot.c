@@ -1,12 +1,12 @@
 /* From the loader's hand to the first VP: one processor does all of this, then
  * every processor enters its scheduler loop and stays there. */
 #include "hv/arch/lp_arch.h"
-#include "hv/boot/acpi.h"
 #include "hv/boot/boot.h"
 #include "hv/boot/multiboot.h"
 #include "hv/boot/require.h"
 #include "hv/iommu/vtd.h"
 #include "hv/partition/partition.h"
+#include "hv/rt/rt_acpi.h"
 #include "hv/svc/svc_hv.h"
 #include "hv/vmx/vmx.h"
 #include "spec/lab/lab.h"
@@ -246,6 +246,8 @@ static void read_config(void)
                  svc_hv_present() ? "the" : "no");
 }
 
+static const void *at(uint64_t spa) { return arch_spa_pointer(spa); }
+
 void hv_main(uint32_t magic, uint64_t information)
 {
     struct acpi_facts acpi;
@@ -256,7 +258,7 @@ void hv_main(uint32_t magic, uint64_t information)
     if (!multiboot_read(magic, information))
         hv_panic("not started by a multiboot loader with a memory map (magic %x)", magic);
     hv.physical_bits = arch_cpuid(0x80000008, 0).eax & 0xFF;
-    acpi_read(hv.acpi_rsdp, &acpi);
+    acpi_read(hv.acpi_rsdp, at, &acpi);
     hv.ecam_base = acpi.ecam_base;
     hv.vtd_base = acpi.vtd_base;
     uint64_t root_end = root_image_end();

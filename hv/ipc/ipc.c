@@ -130,6 +130,19 @@ bool ipc_bind_service(struct partition *p, uint32_t id, void (*handler)(void *ct
     return true;
 }
 
+bool ipc_find_service(struct partition *p, uint32_t id, void (**handler)(void *ctx), void **ctx)
+{
+    lock_take(&p->lock);
+    const struct connection *c = find_connection(p, id);
+    bool found = c && c->kind == CONNECTION_SERVICE;
+    if (found) {
+        *handler = c->handler;
+        *ctx = c->ctx;
+    }
+    lock_release(&p->lock);
+    return found;
+}
+
 enum hv_status ipc_post(struct vp *from, const struct hv_post_message *input)
 {
     struct partition *p = from->partition;
@@ -167,7 +180,7 @@ enum hv_status ipc_signal(struct vp *from, uint32_t id, uint32_t flag)
     lock_release(&p->lock);
 
     if (c.kind == CONNECTION_SERVICE)
-        return svc_hv_signal(c.handler, c.ctx);
+        return svc_hv_signal(p, id);
     if (c.kind != CONNECTION_PORT || info.type != HV_PORT_EVENT)
         return HV_STATUS_INVALID_CONNECTION_ID;
     if (flag >= info.flag_count)

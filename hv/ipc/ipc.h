@@ -44,5 +44,6 @@ enum hv_status ipc_signal(struct vp *from, uint32_t connection, uint32_t flag);
 
 /* For services in the hypervisor: binds a signal connection of a child. False: table full or id taken. */
 bool ipc_bind_service(struct partition *, uint32_t id, void (*handler)(void *ctx), void *ctx);
+bool ipc_find_service(struct partition *, uint32_t id, void (**handler)(void *ctx), void **ctx);
 
 #endif

@@ -65,6 +65,7 @@ struct lp {
     struct lock timer_lock;
     struct hv_timer *timers; /* sorted by due */
     uint64_t deadline;       /* what TSC_DEADLINE holds; 0 = disarmed */
+    uint64_t window_seen;    /* services' window: changes this LP's TLB knows of */
     bool started;            /* set by the processor itself */
     void *arch;              /* descriptor tables (hv/arch/lp_arch.c) */
     uint64_t input[512];     /* a hypercall's input block, copied once */

@@ -21,7 +21,7 @@ void svc_hv_init(void);
 /* Do messages on this connection go to services here? */
 bool svc_hv_takes_message(const struct partition *, uint32_t connection);
 enum hv_status svc_hv_message(struct partition *, uint32_t connection, uint32_t type, const void *payload, uint32_t size);
-enum hv_status svc_hv_signal(void (*handler)(void *ctx), void *ctx);
+enum hv_status svc_hv_signal(struct partition *, uint32_t connection);
 
 enum hv_status svc_hv_child_created(struct partition *, uint64_t child, struct hv_notify_partition_output *);
 void svc_hv_child_deleted(struct partition *);

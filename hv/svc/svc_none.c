@@ -18,9 +18,9 @@ enum hv_status svc_hv_message(struct partition *p, uint32_t connection, uint32_t
     return HV_STATUS_INVALID_CONNECTION_ID;
 }
 
-enum hv_status svc_hv_signal(void (*handler)(void *ctx), void *ctx)
+enum hv_status svc_hv_signal(struct partition *p, uint32_t connection)
 {
-    (void)handler, (void)ctx;
+    (void)p, (void)connection;
     return HV_STATUS_INVALID_CONNECTION_ID;
 }
 

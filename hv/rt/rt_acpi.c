@@ -1,6 +1,6 @@
 /* ACPI tables (ACPI Specification "Root System Description Pointer", "Multiple APIC
  * Description Table"; PCI Firmware Specification "MCFG"; VT-d "DMA Remapping Reporting Structure"). */
-#include "hv/boot/acpi.h"
+#include "hv/rt/rt_acpi.h"
 
 enum { BIOS_AREA = 0xE0000, BIOS_AREA_END = 0x100000, RSDP_STEP = 16 };
 enum { MADT_ENTRIES = 44, MADT_LOCAL_APIC = 0, MADT_X2APIC = 9, MADT_ENABLED = 1 };
@@ -28,7 +28,7 @@ static void read_madt(const struct sdt *t, struct acpi_facts *f)
         const uint8_t *e = bytes + at;
         bool local = e[0] == MADT_LOCAL_APIC && u32(e + 4) & MADT_ENABLED;
         bool x2 = e[0] == MADT_X2APIC && u32(e + 8) & MADT_ENABLED;
-        if ((local || x2) && f->processor_count < HV_LPS_MAX)
+        if ((local || x2) && f->processor_count < ACPI_PROCESSORS_MAX)
             f->apic_id[f->processor_count++] = local ? e[3] : u32(e + 4);
     }
 }
@@ -41,10 +41,9 @@ static void read_dmar(const struct sdt *t, struct acpi_facts *f)
             f->vtd_base = u64(bytes + at + 8);
 }
 
-static void read_table(uint64_t spa, struct acpi_facts *f)
+static void read_table(const struct sdt *t, struct acpi_facts *f)
 {
-    const struct sdt *t = arch_spa_pointer(spa);
-    if (!spa || t->length < sizeof(*t) || !sums_to_zero(t, t->length))
+    if ( t->length < sizeof(*t) || !sums_to_zero(t, t->length))
         return;
     const uint8_t *bytes = (const uint8_t *)t;
     if (!memcmp(t->signature, "APIC", 4))
@@ -57,29 +56,32 @@ static void read_table(uint64_t spa, struct acpi_facts *f)
         f->pm_timer = (uint16_t)u32(bytes + FADT_PM_TIMER);
 }
 
-static uint64_t find_rsdp(void)
+static uint64_t find_rsdp(const void *(*at)(uint64_t))
 {
     for (uint64_t spa = BIOS_AREA; spa < BIOS_AREA_END; spa += RSDP_STEP) {
-        const void *p = arch_spa_pointer(spa);
+        const void *p = at(spa);
         if (!memcmp(p, "RSD PTR ", 8) && sums_to_zero(p, 20))
             return spa;
     }
     return 0;
 }
 
-void acpi_read(uint64_t rsdp, struct acpi_facts *f)
+void acpi_read(uint64_t rsdp, const void *(*at)(uint64_t spa), struct acpi_facts *f)
 {
     *f = (struct acpi_facts){ 0 };
-    rsdp = rsdp ? rsdp : find_rsdp();
+    rsdp = rsdp ? rsdp : find_rsdp(at);
     if (!rsdp)
         return;
-    const uint8_t *root = arch_spa_pointer(rsdp);
+    const uint8_t *root = at(rsdp);
     bool extended = root[15] >= 2 && u64(root + 24);
-    const struct sdt *t = arch_spa_pointer(extended ? u64(root + 24) : u32(root + 16));
+    const struct sdt *t = at(extended ? u64(root + 24) : u32(root + 16));
     if (t->length < sizeof(*t) || !sums_to_zero(t, t->length))
         return;
     unsigned width = extended ? 8 : 4;
     const uint8_t *entries = (const uint8_t *)(t + 1);
-    for (uint32_t i = 0; i < (t->length - sizeof(*t)) / width; i++)
-        read_table(extended ? u64(entries + 8 * i) : u32(entries + 4 * i), f);
+    for (uint32_t i = 0; i < (t->length - sizeof(*t)) / width; i++) {
+        uint64_t spa = extended ? u64(entries + 8 * i) : u32(entries + 4 * i);
+        if (spa)
+            read_table(at(spa), f);
+    }
 }
