@@ -70,7 +70,7 @@ INLINE bool test_logic(struct cpu *c, int cond)
 #define GO(address) do {                                                       \
         uint64_t to_ = (address);                                              \
         struct jump *j_ = core_jump_slot(c, to_);                              \
-        if (unlikely(j_->key != (to_ ^ c->jump_stamp))) TAIL(core_leave(c, r, to_)); \
+        if (unlikely(j_->key != (to_ ^ c->jump_stamp))) return core_leave(c, r, to_); \
         c->code_page = to_ & CPU_PAGE_MASK;                                    \
         CONTINUE(j_->entry); } while (0)
 
