@@ -15,7 +15,7 @@ enum {
     VSW_BATCH = 32,
     VSW_SHARED_MAX = 4096, /* frames on their way to several ports */
     VSW_COPIES_MAX = 32,
-    VSW_COPY_SIZE = 12288,
+    VSW_COPY_SIZE = 16384,
     VSW_PACKET_SHARED = 0x100, /* svc_packet.flags: owner is a struct vsw_shared */
     VSW_PACKET_COPY = 0x200,   /* owner is a struct vsw_copy */
 };

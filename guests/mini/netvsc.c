@@ -9,7 +9,7 @@ enum {
     PAGE = 4096,
     SEND_SIZE = 128 * 6144,
     RECEIVE_SIZE = 2 << 20,
-    RECEIVE_SIZE_JUMBO = 6 << 20,
+    RECEIVE_SIZE_JUMBO = 4 << 20,
     MTU_JUMBO = 1900,
     HEADER = sizeof(struct rndis_packet),
     HEADER_STRIDE = 64,

@@ -54,12 +54,12 @@ static bool answered(struct vf *vf, uint32_t *words, unsigned count, uint64_t no
 static void rings_allocate(struct vf *vf, struct mini *mini)
 {
     uint32_t stride = (vf->buffer_size + PAGE / 2 - 1) / (PAGE / 2) * (PAGE / 2);
-    vf->rx = mini_pages(mini, VF_RX_SIZE * sizeof *vf->rx / PAGE);
+    vf->rx = mini_pages(mini, vf->rx_size * sizeof *vf->rx / PAGE);
     vf->tx = mini_pages(mini, VF_TX_SIZE * sizeof *vf->tx / PAGE);
-    vf->rx_buffer = mini_pages(mini, VF_RX_SIZE * sizeof *vf->rx_buffer / PAGE);
+    vf->rx_buffer = mini_pages(mini, (vf->rx_size * sizeof *vf->rx_buffer + PAGE - 1) / PAGE);
     vf->tx_report = mini_pages(mini, 1);
-    uint8_t *memory = mini_pages(mini, (uint64_t)stride * VF_RX_SIZE / PAGE);
-    for (unsigned i = 0; i < VF_RX_SIZE; i++)
+    uint8_t *memory = mini_pages(mini, (uint64_t)stride * vf->rx_size / PAGE);
+    for (unsigned i = 0; i < vf->rx_size; i++)
         vf->rx_buffer[i] = memory + (size_t)i * stride;
 }
 
@@ -88,7 +88,7 @@ static bool rings_start(struct vf *vf)
     vf_reg_write(vf, I82599_VFTXDCTL(0), 32 | 1 << I82599_TXDCTL_HTHRESH_SHIFT | I82599_TXDCTL_EN);
     vf_reg_write(vf, I82599_VFRDBAL(0), (uint32_t)mini_gpa(vf->rx));
     vf_reg_write(vf, I82599_VFRDBAH(0), (uint32_t)(mini_gpa(vf->rx) >> 32));
-    vf_reg_write(vf, I82599_VFRDLEN(0), VF_RX_SIZE * sizeof *vf->rx);
+    vf_reg_write(vf, I82599_VFRDLEN(0), vf->rx_size * sizeof *vf->rx);
     vf_reg_write(vf, I82599_VFRDH(0), 0);
     vf_reg_write(vf, I82599_VFRDT(0), 0);
     vf_reg_write(vf, I82599_VFSRRCTL(0), vf->buffer_size / NICDRV_BUFFER_UNIT | 4u << I82599_SRRCTL_BSIZEHEADER_SHIFT |
@@ -96,9 +96,9 @@ static bool rings_start(struct vf *vf)
     vf_reg_write(vf, I82599_VFRXDCTL(0), I82599_RXDCTL_EN);
     if (!enabled(vf, I82599_VFTXDCTL(0), I82599_TXDCTL_EN) || !enabled(vf, I82599_VFRXDCTL(0), I82599_RXDCTL_EN))
         return false;
-    for (uint32_t i = 0; i < VF_RX_SIZE; i++)
+    for (uint32_t i = 0; i < vf->rx_size; i++)
         rx_give(vf, i);
-    vf->rx_tail = VF_RX_SIZE - 1;
+    vf->rx_tail = vf->rx_size - 1;
     vf_reg_write(vf, I82599_VFRDT(0), vf->rx_tail);
     return true;
 }
@@ -146,6 +146,7 @@ void vf_start(struct vf *vf, struct mini *mini, const struct boot_device *device
     vf->mtu = mtu;
     vf->buffer_size = nicdrv_buffer_size(mtu);
     bytes_copy(vf->mac, mac, sizeof vf->mac);
+    vf->rx_size = vf->buffer_size > NICDRV_BUFFER_MIN ? VF_RX_SIZE_JUMBO : VF_RX_SIZE;
     rings_allocate(vf, mini);
     vf_reg_write(vf, I82599_VFCTRL, I82599_VFCTRL_RST);
     moderate(vf, mini);
@@ -222,15 +223,15 @@ static bool receive(struct vf *vf)
             .data = vf->rx_buffer[vf->rx_clean],
             .length = status & I82599_RXD_EOP ? (uint32_t)(status >> I82599_RXD_LENGTH_SHIFT & 0xFFFF) : 0,
         };
-        vf->rx_clean = (vf->rx_clean + 1) % VF_RX_SIZE;
+        vf->rx_clean = (vf->rx_clean + 1) % vf->rx_size;
     }
     if (count == 0)
         return false;
     vf->handler->receive(vf->ctx, batch, count);
-    for (uint32_t i = first; i != vf->rx_clean; i = (i + 1) % VF_RX_SIZE)
+    for (uint32_t i = first; i != vf->rx_clean; i = (i + 1) % vf->rx_size)
         rx_give(vf, i);
-    uint32_t tail = (vf->rx_clean + VF_RX_SIZE - 1) % VF_RX_SIZE;
-    if ((tail + VF_RX_SIZE - vf->rx_tail) % VF_RX_SIZE >= FILL_STEP) {
+    uint32_t tail = (vf->rx_clean + vf->rx_size - 1) % vf->rx_size;
+    if ((tail + vf->rx_size - vf->rx_tail) % vf->rx_size >= FILL_STEP) {
         __atomic_thread_fence(__ATOMIC_RELEASE);
         vf_reg_write(vf, I82599_VFRDT(0), tail);
         vf->rx_tail = tail;

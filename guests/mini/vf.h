@@ -15,7 +15,7 @@
 #include "spec/nic/descriptors.h"
 #include "vsp/runtime/svc.h"
 
-enum { VF_RX_SIZE = 512, VF_TX_SIZE = 512, VF_BUDGET = 64 };
+enum { VF_RX_SIZE = 512, VF_RX_SIZE_JUMBO = 256, VF_TX_SIZE = 512, VF_BUDGET = 64 };
 
 enum vf_state { VF_NONE, VF_RESETTING, VF_ASKED_RESET, VF_ASKED_API, VF_ASKED_SIZE, VF_RUNNING, VF_FAILED };
 
@@ -37,7 +37,7 @@ struct vf {
     struct i82599_desc *rx, *tx;
     uint8_t **rx_buffer;
     uint8_t *tx_report; /* of each descriptor: a report was asked for */
-    uint32_t rx_clean, rx_tail, tx_clean, tx_fill;
+    uint32_t rx_size, rx_clean, rx_tail, tx_clean, tx_fill;
     bool wants_room;
     uint64_t sent;
 };

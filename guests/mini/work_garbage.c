@@ -98,7 +98,7 @@ static void noise_descriptors(struct mini *m)
     struct vf *vf = &m->link.vf;
     if (vf->state == VF_NONE || vf->state == VF_FAILED)
         return;
-    fill(&vf->rx[noise() % VF_RX_SIZE], sizeof *vf->rx);
+    fill(&vf->rx[noise() % vf->rx_size], sizeof *vf->rx);
     fill(&vf->tx[noise() % VF_TX_SIZE], sizeof *vf->tx);
     static const uint32_t registers[] = { I82599_VFRDT(0), I82599_VFTDT(0), I82599_VFRDLEN(0), I82599_VFTDLEN(0),
                                           I82599_VFRDBAL(0), I82599_VFTDBAL(0), I82599_VFRDBAH(0), I82599_VTEIMS };

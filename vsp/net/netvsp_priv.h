@@ -24,13 +24,12 @@ enum {
     NETVSP_HEADROOM = 64,
     NETVSP_REQUESTS_MAX = 128,     /* vmq: packets of the child not completed */
     NETVSP_DONE_MAX = 256,         /* at least twice the requests */
-    NETVSP_IN_FLIGHT_MAX = 240,    /* vmq: frames of them; what nicdrv_pool_transmit always takes */
+    NETVSP_IN_FLIGHT_MAX = 200,    /* vmq: frames of them; what nicdrv_pool_transmit always takes */
     NETVSP_FRAMES_PER_MESSAGE = 8, /* RNDIS messages in one packet of the child */
     NETVSP_BUDGET = 64,            /* packets of the child in one go */
     NETVSP_PACKET_MAX = 2048,
     NETVSP_CONTROL_MAX = 1024,     /* an RNDIS control message */
     NETVSP_RNDIS_HEADER = sizeof(struct rndis_packet),
-    NETVSP_MTU_MAX = 9710,
 };
 #define NETVSP_STALL 10000000ull /* one second [100 ns] */
 

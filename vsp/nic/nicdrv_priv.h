@@ -16,7 +16,7 @@ enum {
     NICDRV_RX_SIZE_JUMBO = 256,
     NICDRV_POOL_RX_SIZE = 1024,  /* of a child's */
     NICDRV_TX_SIZE = 1024,
-    NICDRV_TX_DESCRIPTORS = 4,   /* of one frame, at most: pages it touches */
+    NICDRV_TX_DESCRIPTORS = 5,   /* of one frame, at most: pages it touches */
     NICDRV_WAITING_MAX = 4096,   /* frames for which there was no descriptor */
     NICDRV_HEADROOM = 64,        /* in front of a frame in our buffers */
     NICDRV_FILL_STEP = 16,       /* descriptors for which it pays to write the tail */
