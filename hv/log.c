@@ -1,4 +1,4 @@
-/* Text for people: the serial port and the laboratory's console of channel 0. */
+/* Text for people: the laboratory's console of channel 0, or the serial port. */
 #include "hv/hv.h"
 #include "spec/lab/lab.h"
 
@@ -25,14 +25,17 @@ static void serial_put(char c)
     arch_out8(COM1, (uint8_t)c);
 }
 
+/* To the laboratory's console if there is one, else to the serial port. */
 static void put_text(const char *text)
 {
     for (; *text; text++) {
+        if (hv.lab_present) {
+            arch_out32(LAB_HV + LAB_REG_LOG, (uint8_t)*text);
+            continue;
+        }
         if (*text == '\n')
             serial_put('\r');
         serial_put(*text);
-        if (hv.lab_present)
-            arch_out32(LAB_HV + LAB_REG_LOG, (uint8_t)*text);
     }
 }
 

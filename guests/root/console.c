@@ -18,11 +18,13 @@ static void put_char(char c)
 static void put_text(const char *text)
 {
     for (; *text; text++) {
+        if (root.lab_present) {
+            out32(LAB_ROOT + LAB_REG_LOG, (uint8_t)*text);
+            continue;
+        }
         if (*text == '\n')
             put_char('\r');
         put_char(*text);
-        if (root.lab_present)
-            out32(LAB_ROOT + LAB_REG_LOG, (uint8_t)*text);
     }
 }
 

@@ -44,8 +44,10 @@ void svc_log(const char *format, ...)
     char text[TEXT_MAX];
     va_list args;
     va_start(args, format);
-    rt_vformat(text, sizeof(text), format, args);
+    size_t n = rt_vformat(text, sizeof(text), format, args);
     va_end(args);
+    while (n > 0 && text[n - 1] == '\n') /* a log entry is a line anyway */
+        text[--n] = '\0';
     locus_log(text);
 }
 
