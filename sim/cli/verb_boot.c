@@ -9,7 +9,9 @@
 
 #include "sim/base/state.h"
 #include "sim/cli/cli.h"
+#include "sim/cpu/crosscheck/crosscheck.h"
 #include "sim/cpu/cpu.h"
+#include "sim/cpu/crosscheck/crosscheck.h"
 #include "sim/machine.h"
 #include "sim/platform/load.h"
 #include "sim/platform/platform.h"
@@ -253,13 +255,25 @@ open_and_boot(const struct options *o)
         return cli_unusable("%s", error);
     platform_set_console(m->platform, console_byte, console);
     int status = EXIT_GOOD;
-    if (o->trace && !(m->trace = trace_ctf_open(o->trace, NULL, NULL, error, sizeof error)))
+    if (o->machine.crosscheck && !(m->crosscheck = crosscheck_new(m, o->machine.crosscheck)))
+        status = cli_unusable("the second processor (Unicorn) does not start: boot without --crosscheck");
+    if (status == EXIT_GOOD && o->trace && !(m->trace = trace_ctf_open(o->trace, NULL, NULL, error, sizeof error)))
         status = cli_unusable("%s", error);
+    if (o->machine.crosscheck && !(m->crosscheck = crosscheck_new(m, o->machine.crosscheck)))
+        status = cli_unusable("crosscheck: Unicorn cannot be started");
     if (status == EXIT_GOOD)
         status = boot(m, o);
+    if (m->crosscheck) {
+        crosscheck_report(m->crosscheck, stderr);
+        crosscheck_free(m->crosscheck);
+    }
     if (m->trace && !trace_ctf_close(m->trace, error, sizeof error))
         status = cli_unusable("%s", error);
     m->trace = NULL;
+    if (m->crosscheck) {
+        crosscheck_report(m->crosscheck, stderr);
+        crosscheck_free(m->crosscheck);
+    }
     machine_free(m);
     fflush(console);
     if (to_file)

@@ -9,6 +9,8 @@
 #include "nic-model/nic.h"
 #include "sim/base/state.h"
 #include "sim/cpu/cpu.h"
+#include "sim/cpu/crosscheck/crosscheck.h"
+#include "sim/cpu/crosscheck/crosscheck.h"
 #include "sim/lab/lab_device.h"
 #include "sim/lab/testbed_images.h"
 #include "sim/lab/testbed_ports.h"
@@ -340,6 +342,13 @@ testbed_result(struct testbed *t, struct testbed_result *r)
         report_cycles(t, r);
 }
 
+void
+testbed_report_crosscheck(const struct testbed *t, FILE *out)
+{
+    if (t->machine->crosscheck)
+        crosscheck_report(t->machine->crosscheck, out);
+}
+
 /* --- state ---------------------------------------------------------------------- */
 
 static void visit_nic(void *ctx, struct state *s) { nic_state(ctx, s); }
@@ -435,10 +444,21 @@ open_trace(struct testbed *t, char *error, size_t error_size)
 }
 
 static bool
+open_crosscheck(struct testbed *t, char *error, size_t error_size)
+{
+    uint64_t every = t->config.machine.crosscheck;
+    if (every && !(t->machine->crosscheck = crosscheck_new(t->machine, every))) {
+        snprintf(error, error_size, "the second processor (Unicorn) does not start: run without crosscheck");
+        return false;
+    }
+    return true;
+}
+
+static bool
 build_machine(struct testbed *t, char *error, size_t error_size)
 {
     t->machine = machine_new(&t->config.machine, error, (unsigned)error_size);
-    return t->machine && open_trace(t, error, error_size);
+    return t->machine && open_trace(t, error, error_size) && open_crosscheck(t, error, error_size);
 }
 
 static bool
@@ -503,6 +523,10 @@ testbed_free(struct testbed *t, char *error, size_t error_size)
     lab_wire_free(t->wire);
     nic_free(t->nic);
     lab_device_free(t->lab);
+    if (t->machine && t->machine->crosscheck) {
+        crosscheck_report(t->machine->crosscheck, stderr);
+        crosscheck_free(t->machine->crosscheck);
+    }
     machine_free(t->machine);
     tracker_free(t->tracker);
     free(t);
