@@ -6,9 +6,12 @@
 #define JCC(cond, n, producer) OP(jcc_##producer##_##cond) { \
         bool taken = test_##producer(c, n);                  \
         BRANCH(0, BRANCH_CONDITIONAL, taken); \
-        CONTINUE(taken ? r->link : r[1].link); }
+        if (taken) CONTINUE(r->link);                                     \
+        CONTINUE(r[1].link); }
 #else
-#define JCC(cond, n, producer) OP(jcc_##producer##_##cond) { CONTINUE(test_##producer(c, n) ? r->link : r[1].link); }
+#define JCC(cond, n, producer) OP(jcc_##producer##_##cond) { \
+        if (test_##producer(c, n)) CONTINUE(r->link);        \
+        CONTINUE(r[1].link); }
 #endif
 PRODUCERS(JCC)
 
@@ -34,7 +37,8 @@ PRODUCERS(CMOV64)
 #define LOOP(name, bits) OP(name##_##bits) {                              \
         bool taken = name##_taken(bits);                                  \
         BRANCH(0, BRANCH_CONDITIONAL, taken); \
-        CONTINUE(taken ? r->link : r[1].link); }
+        if (taken) CONTINUE(r->link);                                     \
+        CONTINUE(r[1].link); }
 LOOP_OPS(LOOP)
 
 /* --- heads of blocks and transfers ------------------------------------------------ */

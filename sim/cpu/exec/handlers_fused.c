@@ -23,5 +23,6 @@
         do_##name(a, b, bits);                                                 \
         bool taken = test_##producer(c, n);                                    \
         REPORT(taken);                                                         \
-        CONTINUE(taken ? r[1].link : r[2].link); }
+        if (taken) CONTINUE(r[1].link);                                         \
+        CONTINUE(r[2].link); }
 FUSED_OPS(FUSED)
