@@ -297,6 +297,7 @@ recording_run(struct recording *r)
         end = drive(s);
         keep_results(s);
         show_progress(s, true);
+        testbed_report_crosscheck(s->testbed, stdout);
     }
     r->host_seconds = host_seconds() - s->began;
     end = close_session(s, end);

@@ -1,4 +1,4 @@
-/* `hvlab explain`: one packet's way through a traced run. */
+/* `hvlab explain`: a packet's way through a traced run, a refused VM entry, a VM exit. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,6 +6,7 @@
 
 #include "nic-model/nic.h"
 #include "sim/cli/cli.h"
+#include "sim/debug/explain_vmx.h"
 #include "sim/lab/tracker.h"
 #include "sim/machine.h"
 #include "traces/trace_ctf.h"
@@ -15,13 +16,20 @@ enum { PATH_SIZE = 4096, ERROR_SIZE = 1024 };
 static void
 print_help(void)
 {
-    printf("usage: hvlab explain packet N RUN_FOLDER\n\n"
-           "Prints the hops of packet N (numbered from 0 over the whole replay, in order of time)\n"
+    printf("usage: hvlab explain packet N RUN_FOLDER\n"
+           "       hvlab explain entry RULE | list\n"
+           "       hvlab explain exit REASON [QUALIFICATION]\n\n"
+           "packet: prints the hops of packet N (numbered from 0 over the whole replay, in order of time)\n"
            "with cycles: the wire, the card, every service function it passed, copies, the child.\n"
-           "RUN_FOLDER is one run of a result, made with --set trace=true.\n\n"
+           "RUN_FOLDER is one run of a result, made with --set trace=true.\n"
+           "entry: the rule behind a refused VM entry, by name or by the number in a trace: what\n"
+           "it requires, the fields, the manual's section, what to do.\n"
+           "exit: what a VM exit's reason and qualification say.\n\n"
            "examples:\n"
            "  hvlab run experiments/first-light.yaml --set trace=true --out results/traced\n"
-           "  hvlab explain packet 5 results/traced/microkernel-vmbus\n");
+           "  hvlab explain packet 5 results/traced/microkernel-vmbus\n"
+           "  hvlab explain entry HOST_CR3_WIDTH\n"
+           "  hvlab explain exit 30 0x3f80008\n");
 }
 
 struct story {
@@ -105,6 +113,38 @@ explain_packet(const char *number, const char *folder)
     return EXIT_GOOD;
 }
 
+static bool
+parse_number(const char *text, uint64_t *value)
+{
+    char *end;
+    *value = strtoull(text, &end, 0);
+    return end != text && !*end;
+}
+
+static int
+explain_entry(const char *rule)
+{
+    uint64_t number;
+    if (!strcmp(rule, "list")) {
+        explain_entry_list(stdout);
+        return EXIT_GOOD;
+    }
+    bool known = parse_number(rule, &number) ? explain_entry_rule(stdout, (unsigned)number, NULL)
+                                             : explain_entry_name(stdout, rule, NULL);
+    return known ? EXIT_GOOD : cli_unusable("explain entry: no rule '%s'; `hvlab explain entry list` has them all", rule);
+}
+
+static int
+explain_exit_numbers(const char *reason, const char *qualification)
+{
+    struct explain_exit e = { 0 };
+    uint64_t number;
+    if (!parse_number(reason, &number) || (qualification && !parse_number(qualification, &e.qualification)))
+        return cli_unusable("explain exit: want numbers, e.g. `hvlab explain exit 30 0x3f80008`");
+    e.reason = (uint32_t)number;
+    return explain_exit(stdout, &e) ? EXIT_GOOD : cli_unusable("explain exit: the manual has no reason %s", reason);
+}
+
 int
 verb_explain(int argc, char **argv)
 {
@@ -118,5 +158,9 @@ verb_explain(int argc, char **argv)
                                 "`hvlab explain packet 5 results/traced/microkernel-vmbus`");
         return explain_packet(argv[2], argv[3]);
     }
-    return cli_unusable("explain: '%s' is nothing that can be explained; packet is", argv[1]);
+    if (!strcmp(argv[1], "entry") && argc == 3)
+        return explain_entry(argv[2]);
+    if (!strcmp(argv[1], "exit") && (argc == 3 || argc == 4))
+        return explain_exit_numbers(argv[2], argc == 4 ? argv[3] : NULL);
+    return cli_unusable("explain: want packet N FOLDER, entry RULE or exit REASON; `hvlab explain --help` has examples");
 }

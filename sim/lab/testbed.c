@@ -7,6 +7,7 @@
 #include <zstd.h>
 
 #include "nic-model/nic.h"
+#include "sim/base/event.h"
 #include "sim/base/state.h"
 #include "sim/cpu/cpu.h"
 #include "sim/cpu/crosscheck/crosscheck.h"
@@ -29,6 +30,7 @@ struct testbed {
     struct testbed_images *images;
     struct testbed_ports *ports;
     struct tracker *tracker;
+    struct event heartbeat;              /* ends each slice, so that an idle machine is no deadlock */
     uint64_t slice;                      /* slices done */
     enum testbed_phase phase;
     uint64_t offered;                    /* (frame, addressee) pairs */
@@ -243,11 +245,19 @@ judge(struct testbed *t)
         give_up(t, count - lab_wire_sent(t->wire));
 }
 
+static void
+beat(void *ctx, uint64_t now)
+{
+    (void)ctx, (void)now;
+}
+
 enum testbed_phase
 testbed_advance(struct testbed *t, unsigned slices)
 {
     for (unsigned i = 0; i < slices && t->phase < TESTBED_FINISHED; i++) {
-        enum machine_stop stop = machine_run(t->machine, machine_ns_to_cycles((t->slice + 1) * TESTBED_SLICE_NS));
+        uint64_t end = machine_ns_to_cycles((t->slice + 1) * TESTBED_SLICE_NS);
+        event_arm(t->machine->events, &t->heartbeat, end + 1);
+        enum machine_stop stop = machine_run(t->machine, end);
         if (stop != STOP_LIMIT) {
             fail(t, stop);
             break;
@@ -369,6 +379,7 @@ visit_testbed(struct testbed *t, struct state *s)
     STATE_VISIT(s, t->last_progress_slice);
     STATE_VISIT(s, t->last_accounted);
     tracker_state(t->tracker, s);
+    event_state(t->machine->events, &t->heartbeat, s);
 }
 
 uint64_t
@@ -383,8 +394,8 @@ testbed_save(struct testbed *t, uint8_t **bytes, size_t *size)
     struct state *s = state_new_save();
     uint8_t *plain;
     size_t plain_size;
-    visit_testbed(t, s);
     machine_state(t->machine, s);
+    visit_testbed(t, s);
     state_save_end(s, &plain, &plain_size);
     size_t bound = ZSTD_compressBound(plain_size);
     *bytes = malloc(bound);
@@ -406,8 +417,8 @@ testbed_load(struct testbed *t, const uint8_t *bytes, size_t size, char *error, 
         return false;
     }
     struct state *s = state_new_load(plain, plain_size);
-    visit_testbed(t, s);
     machine_state(t->machine, s);
+    visit_testbed(t, s);
     char *complaint = state_load_end(s);
     if (complaint)
         snprintf(error, error_size, "the snapshot does not fit: %s", complaint);
@@ -498,6 +509,7 @@ testbed_new(const struct testbed_config *config, char *error, size_t error_size)
         return NULL;
     }
     t->config = *config;
+    event_init(&t->heartbeat, beat, t);
     if (build_machine(t, error, error_size) && build_laboratory(t, error, error_size)) {
         t->images = testbed_images_load(t->machine, config, error, error_size);
         t->offered = count_offered(t);
@@ -520,6 +532,8 @@ testbed_free(struct testbed *t, char *error, size_t error_size)
     }
     good = testbed_ports_free(t->ports, error, error_size) && good;
     testbed_images_free(t->images);
+    if (t->machine)
+        event_cancel(t->machine->events, &t->heartbeat);
     lab_wire_free(t->wire);
     nic_free(t->nic);
     lab_device_free(t->lab);

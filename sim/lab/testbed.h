@@ -82,6 +82,8 @@ enum testbed_phase testbed_phase(const struct testbed *);
 const char *testbed_failure(const struct testbed *); /* one paragraph; valid in GAVE_UP and FAILED */
 struct machine *testbed_machine(struct testbed *);
 void testbed_result(struct testbed *, struct testbed_result *);
+/* What the crosscheck compared and skipped; nothing when it is off. */
+void testbed_report_crosscheck(const struct testbed *, FILE *);
 /* Share of the replay done, 0..1, by frames accounted for. */
 double testbed_progress(struct testbed *);
 
