@@ -31,7 +31,7 @@ static unsigned shift_width(const struct oracle_case *c)
 
 uint64_t oracle_undefined_flags(const struct oracle_case *c)
 {
-    uint64_t undefined = c->row ? c->row->flags_undefined : 0;
+    uint64_t undefined = c->sequence ? c->undefined : c->row ? c->row->flags_undefined : 0;
     if (!exec_is(c, "shift")) {
         return undefined;
     }
@@ -79,7 +79,9 @@ static void differ_registers(struct differences *d, const struct oracle_case *c,
                              const struct oracle_outcome *a, const struct oracle_outcome *b)
 {
     uint64_t flags = FLAG_STATUS | FLAG_DF | FLAG_ID | FLAG_IF;
-    if (a->vector == OUTCOME_OK) {
+    if (c->sequence) {
+        flags &= ~(a->vector == X_BP ? c->undefined : c->undefined_within);
+    } else if (a->vector == OUTCOME_OK) {
         flags &= ~oracle_undefined_flags(c);
     }
     for (unsigned i = 0; i < (c->mode32 ? 8 : 16); i++) {
@@ -150,11 +152,23 @@ bool oracle_same(const struct oracle_case *c, const struct oracle_outcome *ours,
     return d.count == 0;
 }
 
-void oracle_print_case(const struct oracle_case *c, FILE *to)
+static void print_code(const struct oracle_case *c, FILE *to)
 {
     char text[256];
-    disasm_once(c->mode32 ? 32 : 64, c->in.rip, c->code, c->length, text, sizeof text);
-    fprintf(to, "%s  (%u-bit; row %s)\n", text, c->mode32 ? 32 : 64, c->row ? c->row->text : "-");
+    for (unsigned at = 0, length; at < c->length; at += length) {
+        length = disasm_once(c->mode32 ? 32 : 64, c->in.rip + at, c->code + at, c->length - at, text, sizeof text);
+        fprintf(to, "%s", text);
+        if (length == 0 || !c->sequence) {
+            break;
+        }
+        fputc('\n', to);
+    }
+}
+
+void oracle_print_case(const struct oracle_case *c, FILE *to)
+{
+    print_code(c, to);
+    fprintf(to, "  (%u-bit; row %s)\n", c->mode32 ? 32 : 64, c->row ? c->row->text : "-");
     for (unsigned i = 0; i < 16; i++) {
         fprintf(to, "  %-3s %016" PRIx64 "%s", gpr_names[i], c->in.gpr[i], i % 4 == 3 ? "\n" : "");
     }
@@ -171,7 +185,7 @@ void oracle_print_case(const struct oracle_case *c, FILE *to)
         }
         fputc('\n', to);
     }
-    if (c->row && !strncmp(c->row->exec, "sse", 3)) {
+    if (c->sequence || (c->row && !strncmp(c->row->exec, "sse", 3))) {
         for (unsigned i = 0; i < 16; i++) {
             fprintf(to, "  xmm%-2u %016" PRIx64 "_%016" PRIx64 "%s", i, c->in.xmm[i].u64[1],
                     c->in.xmm[i].u64[0], i % 2 ? "\n" : "");

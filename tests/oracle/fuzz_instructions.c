@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (size < 10) {
         return 0;
     }
-    struct oracle_ours *o = oracle_ours_new();
+    struct oracle_ours *o = oracle_ours_new(false);
     struct machine *m = oracle_ours_machine(o);
     struct oracle_case k = { .mode32 = bytes[0] & 1, .in = { .rflags = FLAG_IF | 2, .mxcsr = 0x1f80 } };
     uint64_t seed;

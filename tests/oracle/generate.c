@@ -203,8 +203,8 @@ static void choose_address(struct oracle_case *c, struct encoding *e, uint64_t *
     uint64_t form = oracle_random(seed) % 100;
 
     e->base = e->index = 16;
-    if (form < 10) { /* no registers */
-        bool relative = !c->mode32 && form < 6;
+    if (form < 10 || (c->sequence && memory_size(c))) { /* no registers */
+        bool relative = !c->mode32 && (c->sequence ? form < 60 : form < 6);
         e->rip_relative = relative;
         e->has_sib = !c->mode32 && !relative;
         return; /* the displacement follows when the length is known */
@@ -410,7 +410,7 @@ static void random_state(struct oracle_case *c, uint64_t *seed)
         in->mxcsr = (uint32_t)oracle_random(seed) & 0xffff;
         in->mxcsr |= oracle_chance(seed, 75) ? 0x1f80 : 0;
     }
-    in->rip = ORACLE_CODE + 16 + oracle_random(seed) % (ORACLE_CODE_SIZE - 64);
+    in->rip = ORACLE_CODE + 16 + oracle_random(seed) % (ORACLE_CODE_SIZE - 64 - ORACLE_CODE_ROOM);
 }
 
 static void set_register(struct oracle_case *c, unsigned reg, uint64_t value)
@@ -535,14 +535,12 @@ static void narrow_state(struct oracle_case *c)
     }
 }
 
-void oracle_generate(struct oracle_case *c, unsigned row_index, bool mode32, uint64_t *seed)
+static void generate(struct oracle_case *c, unsigned row_index, bool mode32, uint64_t *seed)
 {
     struct encoding e = { .base = 16, .index = 16 };
-    memset(c, 0, sizeof *c);
     c->row_index = row_index;
     c->row = &x86_rows[row_index];
     c->mode32 = mode32;
-    random_state(c, seed);
     choose_prefixes(c, &e, seed);
     choose_opcode(c, &e, seed);
     choose_modrm(c, &e, seed);
@@ -590,4 +588,21 @@ void oracle_generate(struct oracle_case *c, unsigned row_index, bool mode32, uin
     }
     patch_stack(c, seed);
     assemble(c, &e);
+}
+
+void oracle_generate(struct oracle_case *c, unsigned row_index, bool mode32, uint64_t *seed)
+{
+    memset(c, 0, sizeof *c);
+    random_state(c, seed);
+    generate(c, row_index, mode32, seed);
+}
+
+void oracle_generate_at(struct oracle_case *c, unsigned row_index, bool mode32, uint64_t at, uint64_t *seed)
+{
+    memset(c, 0, sizeof *c);
+    random_state(c, seed);
+    c->sequence = true;
+    c->in.rip = at;
+    generate(c, row_index, mode32, seed);
+    c->sequence = false;
 }

@@ -30,8 +30,9 @@ enum {
     ORACLE_DATA_RW = 2 * ORACLE_PAGE,     /* writable part [bytes] */
     ORACLE_DATA_SIZE = 3 * ORACLE_PAGE,   /* with the read-only page [bytes] */
     ORACLE_GS_OFFSET = 0x400,             /* GS base of 64-bit cases, from ORACLE_DATA */
-    ORACLE_CODE_MAX = 20, /* longer than 15 is a case too: #GP */
-    ORACLE_PATCHES = 3, ORACLE_PATCH_SIZE = 32,
+    ORACLE_CODE_MAX = 20, /* of one instruction; longer than 15 is a case too: #GP */
+    ORACLE_CODE_ROOM = 160, /* of a sequence */
+    ORACLE_PATCHES = 24, ORACLE_PATCH_SIZE = 32,
 };
 
 /* Linux's selectors, so that the host can be asked. */
@@ -58,12 +59,15 @@ struct oracle_case {
     const struct x86_row *row; /* NULL: none, #UD expected */
     unsigned row_index;
     bool mode32;               /* 32-bit protected mode, else 64-bit */
-    uint8_t code[ORACLE_CODE_MAX];
+    uint8_t code[ORACLE_CODE_ROOM];
     unsigned length;           /* of code [bytes] */
     unsigned opsize;           /* [bytes] */
     uint64_t imm;              /* the (last) immediate */
     uint64_t target;           /* linear address of the memory operand, when has_target */
     bool has_target, has_lock;
+    bool sequence;             /* several instructions, ended by INT3 */
+    uint64_t undefined;        /* RFLAGS bits undefined after a sequence */
+    uint64_t undefined_within; /* ... or anywhere in it */
     struct oracle_regs in;     /* rip = where the code lies */
     struct oracle_patch patch[ORACLE_PATCHES];
     unsigned patches;
@@ -96,10 +100,16 @@ void oracle_apply_patches(const struct oracle_case *, uint8_t image[ORACLE_DATA_
 /* NULL when rows of this kind can be run in user mode, else why not. */
 const char *oracle_row_exempt(const struct x86_row *, bool mode32);
 void oracle_generate(struct oracle_case *, unsigned row_index, bool mode32, uint64_t *seed);
+/* The same at the place 'at' of a sequence: memory operands are reached without registers, and no
+ * register is set up for it. */
+void oracle_generate_at(struct oracle_case *, unsigned row_index, bool mode32, uint64_t at, uint64_t *seed);
 
 /* Changes the case's encoding (mutate.c).  False: the result is not for comparing.
  * A case without a row is an instruction that we say does not exist. */
 bool oracle_mutate(struct oracle_case *, uint64_t *seed);
+
+/* Several instructions and INT3 (sequence.c): what one leaves, the next finds. */
+void oracle_generate_sequence(struct oracle_case *, bool mode32, uint64_t *seed);
 
 /* --- comparing (compare.c) ------------------------------------------------------ */
 
@@ -115,7 +125,7 @@ void oracle_print_case(const struct oracle_case *, FILE *);
 /* --- executors -------------------------------------------------------------------- */
 
 struct oracle_ours;
-struct oracle_ours *oracle_ours_new(void);
+struct oracle_ours *oracle_ours_new(bool timed); /* timed: with the approximate timing model */
 void oracle_ours_free(struct oracle_ours *);
 void oracle_ours_run(struct oracle_ours *, const struct oracle_case *, struct oracle_outcome *);
 

@@ -66,7 +66,7 @@ static void enter_case(ucontext_t *uc, const struct oracle_case *c)
     greg_t *g = uc->uc_mcontext.gregs;
     struct _libc_fpstate *fp = uc->uc_mcontext.fpregs;
 
-    memcpy((void *)(uintptr_t)c->in.rip, c->code, ORACLE_CODE_MAX);
+    memcpy((void *)(uintptr_t)c->in.rip, c->code, c->sequence ? ORACLE_CODE_ROOM : ORACLE_CODE_MAX);
     memcpy((void *)ORACLE_DATA, child.image, ORACLE_DATA_RW);
     oracle_apply_patches(c, (uint8_t *)ORACLE_DATA);
     for (unsigned i = 0; i < 16; i++) {
@@ -74,7 +74,7 @@ static void enter_case(ucontext_t *uc, const struct oracle_case *c)
         memcpy(&fp->_xmm[i], &c->in.xmm[i], 16);
     }
     g[REG_RIP] = (greg_t)c->in.rip;
-    g[REG_EFL] = (greg_t)(c->in.rflags | FLAG_TF);
+    g[REG_EFL] = (greg_t)(c->in.rflags | (c->sequence ? 0 : FLAG_TF));
     g[REG_CSGSFS] = (g[REG_CSGSFS] & ~(greg_t)0xffff) | (c->mode32 ? SELECTOR_CODE32 : SELECTOR_CODE64);
     fp->mxcsr = c->in.mxcsr;
     fp->cwd = 0x37f;
@@ -92,7 +92,8 @@ static void leave_case(const ucontext_t *uc, int signal, const struct oracle_cas
     const greg_t *g = uc->uc_mcontext.gregs;
     const struct _libc_fpstate *fp = uc->uc_mcontext.fpregs;
 
-    o->vector = signal == SIGTRAP ? OUTCOME_OK : (int)g[REG_TRAPNO];
+    bool stepped = signal == SIGTRAP && g[REG_TRAPNO] == X_DB;
+    o->vector = stepped ? OUTCOME_OK : (int)g[REG_TRAPNO];
     o->error = signal == SIGTRAP ? 0 : (uint32_t)g[REG_ERR];
     o->cr2 = (uint64_t)g[REG_CR2];
     for (unsigned i = 0; i < 16; i++) {

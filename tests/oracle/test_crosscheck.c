@@ -58,7 +58,7 @@ extern const uint8_t test_loop_begin[], test_loop_end[];
 
 static struct oracle_ours *load(void)
 {
-    struct oracle_ours *o = oracle_ours_new();
+    struct oracle_ours *o = oracle_ours_new(false);
     struct oracle_case start = { .in = { .rip = ORACLE_CODE + 0xfc0, .rflags = FLAG_IF | 2, .mxcsr = 0x1f80 } };
     oracle_ours_load(o, &start, test_loop_begin, (unsigned)(test_loop_end - test_loop_begin));
     return o;

@@ -94,7 +94,7 @@ int main(int argc, char **argv)
     struct oracle_case *cases = shared(BATCH * sizeof *cases);
     struct oracle_outcome *theirs = shared(BATCH * sizeof *theirs);
     unsigned *complaints = calloc(x86_row_count, sizeof *complaints);
-    struct oracle_ours *ours = oracle_ours_new();
+    struct oracle_ours *ours = oracle_ours_new(false);
     struct totals t = { 0 };
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 0x13198a2e03707344;
     unsigned n = 0, rows = 0, exempt = 0;

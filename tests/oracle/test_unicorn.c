@@ -81,7 +81,7 @@ int main(int argc, char **argv)
 {
     const char *only = argc > 1 ? argv[1] : NULL; /* a row's text must contain it */
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 0x082efa98ec4e6c89;
-    struct oracle_ours *ours = oracle_ours_new();
+    struct oracle_ours *ours = oracle_ours_new(false);
     struct oracle_unicorn *unicorn = oracle_unicorn_new();
     unsigned *complaints = calloc(x86_row_count, sizeof *complaints), rows = 0, exempt = 0;
     struct totals t = { 0 };
