@@ -99,6 +99,15 @@ static void on_room(void *ctx)
 
 static const struct vf_handler vf_handler = { on_receive, on_room };
 
+/* Once the parent has associated it, and our address is known. */
+static void start_vf(struct link *link)
+{
+    const struct boot_info *info = link->mini->info;
+    if (link->vf_associated && link->netvsc.state == NETVSC_READY && info->device_count > 0 &&
+        link->vf.state == VF_NONE)
+        vf_start(&link->vf, link->mini, &info->device[0], link->netvsc.mac, link->mtu, &vf_handler, link);
+}
+
 static void on_ready(void *ctx)
 {
     struct link *link = ctx;
@@ -110,20 +119,20 @@ static void on_ready(void *ctx)
         link->up = true;
     else
         link->give_up = hyper_now() + VF_GIVE_UP;
+    start_vf(link);
 }
 
 /* NVSP's VF association: the function that was in the boot information is for this device. */
 static void on_vf(void *ctx, bool present)
 {
     struct link *link = ctx;
-    const struct boot_info *info = link->mini->info;
+    link->vf_associated = present;
     if (!present && link->path != LINK_SYNTHETIC) {
         link->path = LINK_SYNTHETIC;
         link->vf.state = VF_NONE;
         netvsc_switch_path(&link->netvsc, false);
     }
-    if (present && info->device_count > 0 && link->vf.state == VF_NONE)
-        vf_start(&link->vf, link->mini, &info->device[0], link->netvsc.mac, link->mtu, &vf_handler, link);
+    start_vf(link);
 }
 
 static void on_path(void *ctx)

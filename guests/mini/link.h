@@ -26,6 +26,7 @@ struct link {
     struct vf vf;
     enum link_path path;
     bool up; /* the workload may start */
+    bool vf_associated; /* NVSP says that the virtual function is this device's */
     uint64_t give_up; /* on the virtual function [100 ns] */
     uint32_t mtu;
     uint64_t mac; /* as bytes in memory, 47:0 */

@@ -143,23 +143,24 @@ static void request(struct nicdrv *d, unsigned vf)
     send(d, vf, message, words);
 }
 
-static void reset_of(struct nicdrv *d, unsigned vf)
+/* A VF that was reset is silent until it asks again; what it asked before is gone. */
+static void reset_of(struct nicdrv *d, unsigned vf, bool asked_since)
 {
     nicdrv_pool_enable(d, vf, false);
     d->vf[vf].clear_to_send = false;
-    for (unsigned i = 0; i < I82599_MAILBOX_DWORDS; i++)
+    for (unsigned i = 0; i < I82599_MAILBOX_DWORDS && !asked_since; i++)
         nicdrv_write(d, I82599_PFMBMEM(vf * I82599_MAILBOX_DWORDS + i), 0);
 }
 
 void nicdrv_vfs_event(struct nicdrv *d)
 {
     for (unsigned vf = 0; vf < d->vf_count; vf++) {
-        if (nicdrv_read(d, I82599_VFLRE(vf / 32)) & 1u << vf % 32) {
-            nicdrv_write(d, I82599_VFLREC(vf / 32), 1u << vf % 32);
-            reset_of(d, vf);
-        }
         unsigned n = vf / VFS_PER_CAUSE, bit = vf % VFS_PER_CAUSE;
         uint32_t cause = nicdrv_read(d, I82599_PFMBICR(n)) & (0x10001u << bit);
+        if (nicdrv_read(d, I82599_VFLRE(vf / 32)) & 1u << vf % 32) {
+            nicdrv_write(d, I82599_VFLREC(vf / 32), 1u << vf % 32);
+            reset_of(d, vf, cause & 1u << bit);
+        }
         if (cause == 0)
             continue;
         nicdrv_write(d, I82599_PFMBICR(n), cause);

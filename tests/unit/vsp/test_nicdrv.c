@@ -389,6 +389,27 @@ static void the_virtual_function_carries_frames_both_ways_and_fails_over(void **
     expect_received(0, 1, 100); /* after: synthetic again */
 }
 
+/* Both events can be seen at once: then the question is newer than the reset. */
+static void a_question_right_after_a_function_level_reset_is_answered(void **state)
+{
+    (void)state;
+    begin(1, "sriov", "1", "1500");
+    uint16_t bdf = (uint16_t)(BDF_CARD + pci_config_read(bench->machine.pci, BDF_CARD,
+                                                         I82599_CAP_SRIOV + I82599_SRIOV_OFFSET, 2));
+    pci_config_write(bench->machine.pci, bdf, I82599_CAP_PCIE + 8, 2, 1 << 15);
+    bench_run(bench, 1000000);
+    pci_config_write(bench->machine.pci, bdf, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+    struct boot_device device = { .device_id = 0x180 };
+    vf_start(&vf, NULL, &device, mac[0], 1500, &vf_handler, NULL);
+    for (unsigned i = 0; i < 10 && vf.state == VF_RESETTING; i++)
+        vf_run(&vf, now());
+    assert_int_equal(vf.state, VF_ASKED_RESET); /* and only now the driver looks */
+    bench_run(bench, 100000);
+    take_messages();
+    vf_run(&vf, now());
+    assert_int_equal(vf.state, VF_ASKED_API);
+}
+
 static void a_virtual_function_cannot_send_with_another_address(void **state)
 {
     (void)state;
@@ -415,6 +436,7 @@ int main(void)
         cmocka_unit_test(children_reach_each_other_and_strangers_are_counted),
         cmocka_unit_test(a_full_card_sends_pause_frames_and_loses_nothing),
         cmocka_unit_test(the_virtual_function_carries_frames_both_ways_and_fails_over),
+        cmocka_unit_test(a_question_right_after_a_function_level_reset_is_answered),
         cmocka_unit_test(a_virtual_function_cannot_send_with_another_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
