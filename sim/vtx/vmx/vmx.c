@@ -65,6 +65,7 @@ guest_state(struct vmx_guest *g, struct state *s)
     STATE_VISIT(s, g->ple_first);
     STATE_VISIT(s, g->ple_last);
     STATE_VISIT(s, g->mtf_pending);
+    STATE_VISIT(s, g->mtf_watching);
     STATE_VISIT(s, g->ple_seen);
     STATE_VISIT(s, g->nmi_sticky);
     STATE_VISIT(s, g->virtual_interrupt);

@@ -85,13 +85,11 @@ begin_guest(struct cpu *cpu, const struct vmcs *v)
 static enum exec_result
 settle(struct cpu *cpu)
 {
-    struct vmx_guest *g = &cpu->vmx->guest;
     enum exec_result result = vmx_inject(cpu);
     if (result != EXEC_JUMP) {
         return result;
     }
     vmx_apic_entered(cpu);
-    g->mtf_instructions = cpu->instructions;
     if (cpu->pending_db) {
         cpu_attend(cpu, ATTN_DB);
     }

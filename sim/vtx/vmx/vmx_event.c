@@ -104,13 +104,18 @@ exit_trap(struct cpu *cpu, uint32_t reason, uint64_t qualification)
     return vmx_exit(cpu, &x);
 }
 
+/* The first boundary is the one at VM entry, where VMLAUNCH or VMRESUME itself has just been
+ * counted: watching begins there. */
 static bool
-monitor_trap(const struct cpu *cpu)
+monitor_trap(struct cpu *cpu)
 {
-    const struct vmx_guest *g = &cpu->vmx->guest;
-    bool watching = g->primary & VMX_PRIMARY_MONITOR_TRAP_FLAG;
-    return cpu->activity <= HALTED &&
-           (g->mtf_pending || (watching && cpu->instructions != g->mtf_instructions));
+    struct vmx_guest *g = &cpu->vmx->guest;
+    bool retired = g->mtf_watching && cpu->instructions != g->mtf_instructions;
+    if (!g->mtf_watching) {
+        g->mtf_watching = g->primary & VMX_PRIMARY_MONITOR_TRAP_FLAG;
+        g->mtf_instructions = cpu->instructions;
+    }
+    return cpu->activity <= HALTED && (g->mtf_pending || retired);
 }
 
 static bool

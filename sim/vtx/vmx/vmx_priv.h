@@ -48,6 +48,7 @@ struct vmx_guest {
     uint64_t mtf_instructions;   /* cpu->instructions when monitor-trap watching began [count] */
     uint64_t ple_first, ple_last;/* PAUSE-loop: TSC of the first and the latest PAUSE [TSC] */
     bool mtf_pending;            /* take an MTF exit at the next boundary */
+    bool mtf_watching;           /* mtf_instructions is valid: the boundary at entry has been seen */
     bool ple_seen;
     bool nmi_sticky;             /* NMI blocking that IRET does not lift ("NMI exiting" without virtual NMIs) */
     bool injecting;              /* the event being delivered was injected by VM entry */

@@ -330,12 +330,11 @@ events_come_in_the_manuals_order(void **state)
         v->guest_rflags |= RFLAGS_IF;
         v->pin_controls |= VMX_PIN_EXTERNAL_INTERRUPT | VMX_PIN_NMI | VMX_PIN_VIRTUAL_NMIS;
         v->primary_controls |= VMX_PRIMARY_TPR_SHADOW;
-        v->primary_controls |= first <= 1 ? VMX_PRIMARY_MONITOR_TRAP_FLAG : 0;
+        v->entry_interruption_info = first <= 1 ? EVENT(VMX_EVENT_OTHER, 0) : 0;
         v->pin_controls |= first <= 2 ? VMX_PIN_PREEMPTION_TIMER : 0;
         v->primary_controls |= first <= 3 ? VMX_PRIMARY_NMI_WINDOW : 0;
         v->primary_controls |= first <= 5 ? VMX_PRIMARY_INTERRUPT_WINDOW : 0;
         bench_enter();
-        cpu()->instructions++;
         if (first == 0) {
             v->tpr_threshold = 1;
             bench_intercept((struct vtx_event){ .cause = VTX_CR_WRITE, .number = 8, .value = 0 });
@@ -421,6 +420,7 @@ the_monitor_trap_follows_one_instruction(void **state)
     (void)state;
     vmcs()->primary_controls |= VMX_PRIMARY_MONITOR_TRAP_FLAG;
     bench_enter();
+    cpu()->instructions++; /* VM entry itself retires */
     assert_int_equal(pending(false, false), EXEC_OK); /* before the first instruction */
     assert_true(cpu()->attention & ATTN_VTX);
     cpu()->instructions++;

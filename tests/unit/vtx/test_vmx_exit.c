@@ -151,6 +151,8 @@ static enum exec_result p_fail_msr(void)
 }
 static enum exec_result p_mtf(void)
 {
+    cpu()->instructions++; /* VM entry itself */
+    assert_int_equal(vmx_ops.pending(cpu(), false, false), EXEC_OK);
     cpu()->instructions++;
     return vmx_ops.pending(cpu(), false, false);
 }
