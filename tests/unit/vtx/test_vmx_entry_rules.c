@@ -531,6 +531,25 @@ garbage_behind_disabled_controls_is_accepted(void **state)
     bench_teardown(NULL);
 }
 
+/* A limit names bytes: any 0 in bits 11:0 forbids G = 1, any 1 in bits 31:20 demands it. */
+static void
+every_limit_bit_decides_granularity(void **state)
+{
+    (void)state;
+    for (unsigned bit = 0; bit < 32; bit++) {
+        if (bit >= 12 && bit < 20) {
+            continue; /* free */
+        }
+        bench_setup_root(NULL);
+        bool low = bit < 12;
+        vmcs()->guest_ds_limit = low ? 0xffffffffu & ~(1u << bit) : 1u << bit | 0xfff;
+        vmcs()->guest_ds_rights = low ? 0xc093 : 0x4093;
+        bench_plain(OP_VMLAUNCH);
+        assert_int_equal(bench.cpu.vmx->last_failed_rule, low ? VMX_RULE_GUEST_DS_G_LOW : VMX_RULE_GUEST_DS_G_HIGH);
+        bench_teardown(NULL);
+    }
+}
+
 /* SDM "Basic VM-Entry Checks": no current VMCS, then MOV SS, then launch state. */
 static void
 basic_checks_come_in_order(void **state)
@@ -561,6 +580,7 @@ main(void)
         cmocka_unit_test(every_rule_has_exactly_one_row),
         cmocka_unit_test(refused_entries_leave_the_vmcs_launchable),
         cmocka_unit_test(garbage_behind_disabled_controls_is_accepted),
+        cmocka_unit_test(every_limit_bit_decides_granularity),
         cmocka_unit_test(basic_checks_come_in_order),
     };
     return cmocka_run_group_tests_name("vmx_entry_rules", tests, NULL, NULL);
