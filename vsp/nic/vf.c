@@ -2,7 +2,8 @@
 #include "vsp/nic/nicdrv_priv.h"
 
 enum {
-    VF_SETTLE = 1000000,    /* [100 ns]: 100 ms from VF Enable to the first access ("SR-IOV", VF Enable) */
+    VF_SETTLE = 1000000,    /* [100 ns]: a VF is ready 100 ms after VF Enable at the latest ("SR-IOV", VF Enable) */
+    CAPABILITY_MSIX = 0x11,
     COMMAND = 0x04, COMMAND_MASTER = 1 << 2,
     MSIX_ENABLE = 1u << 31, MSIX_MASK_ALL = 1 << 30,
     VFS_PER_CAUSE = 16,
@@ -70,6 +71,18 @@ void nicdrv_vfs_enable(struct nicdrv *d)
     nicdrv_change(d, I82599_CTRL_EXT, 0, I82599_CTRL_EXT_PFRSTD); /* releases the VFs from reset */
 }
 
+/* Until then its configuration space reads as all ones (a completion with retry status that the
+ * root complex gives up on). */
+static bool vf_ready(const struct nicdrv *d, uint16_t bdf)
+{
+    uint64_t until = d->vf_enabled_at + VF_SETTLE;
+    do
+        if ((svc_pci_read(bdf, I82599_CAP_MSIX) & 0xFF) == CAPABILITY_MSIX)
+            return true;
+    while (svc_now() < until);
+    return false;
+}
+
 bool nicdrv_vf_assign(unsigned child, const uint8_t mac[6], struct svc_vf *vf)
 {
     struct nicdrv *d = nicdrv_state;
@@ -81,14 +94,15 @@ bool nicdrv_vf_assign(unsigned child, const uint8_t mac[6], struct svc_vf *vf)
         return false;
     }
     uint32_t place = sriov_read(d, I82599_SRIOV_OFFSET);
-    uint64_t ready = d->vf_enabled_at + VF_SETTLE, now = svc_now();
-    if (now < ready)
-        nicdrv_wait(d, I82599_STATUS, 0, 1, ready - now);
     *vf = (struct svc_vf){
         .bdf = (uint16_t)(d->bdf + (place & 0xFFFF) + child * (place >> 16)),
         .bar_spa = { registers + (uint64_t)child * I82599_VF_BAR_SIZE, msix + (uint64_t)child * I82599_VF_BAR_SIZE },
         .bar_size = { I82599_VF_BAR_SIZE, I82599_VF_BAR_SIZE },
     };
+    if (!vf_ready(d, vf->bdf)) {
+        svc_log("nicdrv: virtual function %x does not answer\n", vf->bdf);
+        return false;
+    }
     d->vf[child] = (struct nicdrv_mailbox){
         .assigned = true, .link = d->link, .frame_max = d->mtu + NICDRV_FRAME_OVERHEAD,
     };
