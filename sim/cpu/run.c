@@ -22,6 +22,7 @@
 #include "sim/debug/disasm.h"
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
+#include "sim/time/hot.h"
 #include "sim/time/timing.h"
 #include "sim/vtx/vtx.h"
 
@@ -108,23 +109,12 @@ static void budget_set(struct cpu *c, uint64_t until)
 
 void core_touch(struct cpu *c, uint64_t linear, const void *host, unsigned size, bool write)
 {
-    const struct mem *mem = c->machine->mem;
-    uint64_t at = (uint64_t)((const uint8_t *)host - mem_ram_base(mem));
-
-    if (at < mem_ram_size(mem)) { /* else a bounce buffer: MMIO is charged by its own rows */
-        time_data(c, linear, at < MEM_HOLE_START ? at : at + (MEM_HOLE_END - MEM_HOLE_START), size, write);
-    }
+    time_touch(c, linear, host, size, write);
 }
 
 void core_time_block(struct cpu *c, const struct insn *enter)
 {
-    const struct insn *last = enter + enter->records - 1;
-    uint64_t spa = (uint64_t)enter->page * MEM_PAGE_SIZE + enter->offset;
-
-    if (spa >= MEM_HOLE_START) {
-        spa += MEM_HOLE_END - MEM_HOLE_START;
-    }
-    time_code(c, c->code_page + enter->offset, spa, (unsigned)(last->offset + last->length - enter->offset));
+    time_block(c, enter);
 }
 
 static void bucket_switch(struct cpu *c, const struct insn *entry);

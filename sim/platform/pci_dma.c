@@ -91,6 +91,7 @@ pci_dma_write(struct pci *pci, const struct pci_function *f, uint64_t address, c
     const uint8_t *p = from;
     for (unsigned i = 0; i < count; i++) {
         mem_write(pci->machine->mem, piece[i].spa, p, piece[i].size);
+        time_dma_write(pci->machine, piece[i].spa, piece[i].size);
         p += piece[i].size;
     }
     return count > 0 || size == 0;

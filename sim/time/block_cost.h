@@ -1,10 +1,14 @@
 /* What a decoded block costs when nothing misses.
  *
- * The largest of: issue (micro-operations / width), each execution port's
- * load, and the longest dependency chain through registers and flags; micro-coded
- * instructions stand alone and add up.  A block that branches to its own head
- * overlaps with itself, which the port and issue bounds see and the chain
- * bound does not exceed.
+ * The largest of four bounds: issue (micro-operations / width), each execution
+ * port's load, memory ports, and what one turn through the block adds to the
+ * dependency chains that go through it (registers and flags: the recurrence of
+ * a loop, the pointer that is advanced, the sum that grows).  Micro-coded
+ * instructions stand alone and add up.
+ *
+ * A chain within the block that is longer than these overlaps with the blocks
+ * around it as far as the window reaches (row chain_hidden_percent), and
+ * entirely when the block follows itself.
  */
 #ifndef SIM_TIME_BLOCK_COST_H
 #define SIM_TIME_BLOCK_COST_H

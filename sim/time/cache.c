@@ -1,91 +1,147 @@
 /* Caches: private L1I, L1D and L2 per processor, one shared inclusive L3.
  *
- * A line is physical.  Writing takes the line from every other processor; a
- * line that another one has written since costs a transfer.  The next line of
- * a stream of misses is taken as prefetched.  Of every latency the window
- * hides what the rows say. */
+ * Tags only.  Writing takes a line from every other processor; a line that
+ * another one has dirty in its private caches costs a transfer.  The line
+ * behind the latest miss of a page is taken as prefetched. */
 #include "sim/machine.h"
 #include "sim/time/model.h"
 #include "spec_timing_core.h"
 
-static uint64_t
-exposed(unsigned latency, unsigned hidden)
+enum { BEYOND_L2 = CORE_L2_LATENCY - CORE_L1D_LATENCY, BEYOND_L3 = CORE_L3_LATENCY - CORE_L1D_LATENCY,
+       BEYOND_DRAM = CORE_DRAM_LATENCY - CORE_L1D_LATENCY };
+_Static_assert((int)CORE_STREAM_SLOTS == (int)STREAM_SLOTS, "the row and the array agree");
+
+static void
+forget(struct cpu_time *t, uint64_t line)
 {
-    unsigned beyond = latency - CORE_L1D_LATENCY;
-    return beyond > hidden ? (uint64_t)(beyond - hidden) << TIME_UNIT_SHIFT : 1u << TIME_UNIT_SHIFT;
+    if (t->recent[line % RECENT_LINES] >> 1 == line)
+        t->recent[line % RECENT_LINES] = NO_LINE;
 }
 
-/* Takes 'line' from processor 'other' (or, for a read, only its right to write). True if it had it in a private cache. */
 static bool
-snoop(struct cpu *other, uint64_t line, bool write)
+take_away(struct cpu_time *t, uint64_t line)
 {
-    struct cpu_time *t = other->time;
-    uint64_t *recent = &t->recent[line % RECENT_LINES];
-    bool had = *recent == (line << 1 | 1);
-    if (*recent >> 1 == line)
-        *recent = write ? NO_LINE : line << 1;
-    if (!write)
-        return had;
-    had |= tags_drop(&t->l1d, line);
+    bool had = tags_drop(&t->l1d, line);
     had |= tags_drop(&t->l2, line);
+    forget(t, line);
     if (t->recent_code[line % RECENT_CODE] == line)
         t->recent_code[line % RECENT_CODE] = NO_LINE;
     tags_drop(&t->l1i, line);
     return had;
 }
 
-static bool
-snoop_others(struct cpu *c, uint64_t line, bool write)
+static void
+take_from_others(const struct cpu *c, uint64_t line)
 {
-    bool had = false;
     for (unsigned i = 0; i < c->machine->cpu_count; i++)
         if (c->machine->cpu[i] != c)
-            had |= snoop(c->machine->cpu[i], line, write);
-    return had;
+            take_away(c->machine->cpu[i]->time, line);
+}
+
+static uint64_t *
+owner_slot(const struct machine *m, uint64_t line)
+{
+    return &m->timing->owner[line % OWNER_ENTRIES];
+}
+
+/* Makes the access coherent. True: the line comes dirty from another processor's caches. */
+static bool
+own(struct cpu *c, uint64_t line, bool write)
+{
+    uint64_t *slot = owner_slot(c->machine, line), mine = line << OWNER_SHIFT | (c->index + 1);
+    bool known = *slot >> OWNER_SHIFT == line && *slot & ((1u << OWNER_SHIFT) - 1), dirty = false;
+
+    if (*slot == mine)
+        return false;
+    if (known) {
+        struct cpu_time *other = c->machine->cpu[(*slot & ((1u << OWNER_SHIFT) - 1)) - 1]->time;
+        dirty = tags_has(&other->l1d, line) || tags_has(&other->l2, line);
+        if (other->recent[line % RECENT_LINES] >> 1 == line)
+            other->recent[line % RECENT_LINES] = line << 1;
+        *slot = 0;
+    }
+    if (write) {
+        take_from_others(c, line);
+        *slot = mine;
+    }
+    return dirty;
 }
 
 /* The L3 is inclusive: what falls out of it falls out of all. */
 static bool
-touch_shared(struct cpu *c, uint64_t line)
+touch_l3(struct machine *m, uint64_t line)
 {
     uint64_t evicted = NO_LINE;
-    bool hit = tags_touch(&c->machine->timing->l3, line, &evicted);
+    bool hit = tags_touch(&m->timing->l3, line, &evicted);
     if (evicted != NO_LINE)
-        for (unsigned i = 0; i < c->machine->cpu_count; i++)
-            snoop(c->machine->cpu[i], evicted, true);
+        for (unsigned i = 0; i < m->cpu_count; i++)
+            take_away(m->cpu[i]->time, evicted);
     return hit;
 }
 
-uint64_t
+static bool
+touch_l1(struct cpu_time *t, uint64_t line, bool write)
+{
+    uint64_t evicted = NO_LINE;
+    bool hit = tags_touch(&t->l1d, line, &evicted);
+    if (evicted != NO_LINE)
+        forget(t, evicted);
+    t->recent[line % RECENT_LINES] = line << 1 | write;
+    return hit;
+}
+
+/* One forward stream per page. */
+static bool
+is_streaming(struct cpu_time *t, uint64_t line)
+{
+    uint64_t *latest = &t->stream[(line >> (12 - LINE_SHIFT)) % STREAM_SLOTS];
+    bool next = line == *latest + 1;
+    *latest = line;
+    return next;
+}
+
+struct miss
 cache_data(struct cpu *c, uint64_t line, bool write)
 {
     struct cpu_time *t = c->time;
-    bool elsewhere = c->machine->cpu_count > 1 && snoop_others(c, line, write);
-    bool l1 = tags_touch(&t->l1d, line, NULL), streaming = line == t->stream_line + 1;
+    bool dirty_elsewhere = c->machine->cpu_count > 1 && own(c, line, write);
 
-    t->recent[line % RECENT_LINES] = line << 1 | write;
-    if (l1 && !elsewhere)
-        return 0;
-    bool l2 = tags_touch(&t->l2, line, NULL);
-    t->stream_line = line;
-    if (elsewhere)
-        return exposed(CORE_L3_LATENCY + CORE_DIRTY_ELSEWHERE, CORE_WINDOW_HIDES_LONG);
+    if (touch_l1(t, line, write) && !dirty_elsewhere)
+        return (struct miss){ 0, 0 };
+    bool streaming = is_streaming(t, line), l2 = tags_touch(&t->l2, line, NULL);
+    if (dirty_elsewhere)
+        return (struct miss){ BEYOND_L3 + CORE_DIRTY_ELSEWHERE, 0 };
     if (l2)
-        return exposed(CORE_L2_LATENCY, CORE_WINDOW_HIDES);
-    bool l3 = touch_shared(c, line);
+        return (struct miss){ BEYOND_L2, 0 };
+    bool l3 = touch_l3(c->machine, line);
     if (streaming)
-        return exposed(CORE_L2_LATENCY, 0);
-    return exposed(l3 ? CORE_L3_LATENCY : CORE_DRAM_LATENCY, CORE_WINDOW_HIDES_LONG);
+        return (struct miss){ BEYOND_L2, l3 ? 0 : CORE_STREAM_LINE_CYCLES };
+    return (struct miss){ l3 ? BEYOND_L3 : BEYOND_DRAM, 0 };
 }
 
-uint64_t
+/* Nothing hides what the front end waits for; lines in order are prefetched as data is. */
+uint32_t
 cache_code(struct cpu *c, uint64_t line)
 {
     struct cpu_time *t = c->time;
-    if (tags_touch(&t->l1i, line, NULL))
+    uint64_t evicted = NO_LINE;
+    if (tags_touch(&t->l1i, line, &evicted))
         return 0;
+    if (evicted != NO_LINE && t->recent_code[evicted % RECENT_CODE] == evicted)
+        t->recent_code[evicted % RECENT_CODE] = NO_LINE;
     if (tags_touch(&t->l2, line, NULL))
-        return (uint64_t)(CORE_L2_LATENCY - CORE_L1D_LATENCY) << TIME_UNIT_SHIFT;
-    unsigned latency = touch_shared(c, line) ? CORE_L3_LATENCY : CORE_DRAM_LATENCY;
-    return (uint64_t)latency << TIME_UNIT_SHIFT;
+        return BEYOND_L2;
+    return touch_l3(c->machine, line) ? BEYOND_L3 : BEYOND_DRAM;
+}
+
+/* Direct cache access: the line lands in the L3 and is gone from private caches. */
+void
+cache_device_wrote(struct machine *m, uint64_t line)
+{
+    if (touch_l3(m, line))
+        for (unsigned i = 0; i < m->cpu_count; i++)
+            take_away(m->cpu[i]->time, line);
+    uint64_t *slot = owner_slot(m, line);
+    if (*slot >> OWNER_SHIFT == line)
+        *slot = 0;
 }

@@ -2,8 +2,10 @@
  *
  * Most accesses hit a line that was touched a moment ago.  A small
  * direct-mapped filter of such lines (struct cpu_time, `recent`) answers those
- * without asking the caches; what a line must lose (written elsewhere, evicted,
- * written by a device) it loses from the filter too, in cache.c.
+ * without asking caches and TLBs; what a line must lose (written elsewhere,
+ * evicted, written by a device, its translation flushed) it loses from the
+ * filter too.  Every way into the model goes through the filter, so that how
+ * an access got here never changes what it costs.
  */
 #ifndef SIM_TIME_HOT_H
 #define SIM_TIME_HOT_H
@@ -20,7 +22,7 @@ time_touch(struct cpu *c, uint64_t linear, const void *host, unsigned size, bool
     /* 1 = writable, 0 = readable: reading takes either, writing only 1. */
     if (__builtin_expect(recent <= 1 && recent >= write && (at & 63) + size <= 64, 1))
         return;
-    core_touch(c, linear, host, size, write);
+    time_touch_slow(c, linear, host, size, write);
 }
 
 static inline void
@@ -28,12 +30,13 @@ time_block(struct cpu *c, const struct insn *enter)
 {
     const struct cpu_time *t = c->time;
     const struct insn *last = enter + enter->records - 1;
-    uint64_t at = ((uint64_t)enter->page << 12) + enter->offset, end = ((uint64_t)enter->page << 12) + last->offset;
-    uint64_t first_line = at >> LINE_SHIFT, last_line = end >> LINE_SHIFT;
+    uint64_t page = (uint64_t)enter->page << 12;
+    uint64_t first_line = (page + enter->offset) >> LINE_SHIFT;
+    uint64_t last_line = (page + last->offset + last->length - 1u) >> LINE_SHIFT;
     if (__builtin_expect(t->recent_code[first_line % RECENT_CODE] == first_line
                          && t->recent_code[last_line % RECENT_CODE] == last_line, 1))
         return;
-    core_time_block(c, enter);
+    time_code_slow(c, c->code_page + enter->offset, first_line, last_line);
 }
 
 #endif

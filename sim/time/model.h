@@ -19,7 +19,9 @@
 #include "sim/cpu/cpu.h"
 #include "sim/time/timing.h"
 
-enum { LINE_SHIFT = 6, RECENT_LINES = 64, RECENT_CODE = 64, RECENT_PAGES = 16 };
+struct machine;
+
+enum { LINE_SHIFT = 6, RECENT_LINES = 64, RECENT_CODE = 64, STREAM_SLOTS = 16 };
 #define NO_LINE UINT64_MAX
 
 /* A set-associative array of tags with exact LRU; way 0 of a set is the most recent. */
@@ -35,6 +37,7 @@ void tags_clear(struct tags *);
  * fell out is stored in '*evicted' (NO_LINE if none) when not NULL. */
 bool tags_touch(struct tags *, uint64_t key, uint64_t *evicted);
 bool tags_drop(struct tags *, uint64_t key);
+bool tags_has(const struct tags *, uint64_t key);
 void tags_state(struct tags *, struct state *);
 
 enum { PREDICTOR_BITS = 14, PREDICTOR_ENTRIES = 1 << PREDICTOR_BITS, TARGET_ENTRIES = 2048, RETURN_ENTRIES = 16 };
@@ -47,7 +50,10 @@ struct predictor {
     uint32_t return_top;
 };
 
-/* The hot core looks at 'recent' before it calls time_data: line numbers shifted
+/* Lines are numbered by their place in RAM (offset / 64), so that the hot core
+ * finds the number without knowing about the hole below 4 GiB.
+ *
+ * The hot core looks at 'recent' before it asks the caches: line numbers shifted
  * left by one, bit 0 set when the line may be written without asking. */
 struct cpu_time {
     const uint8_t *ram;       /* host address of RAM's first byte; not state */
@@ -55,21 +61,37 @@ struct cpu_time {
     uint64_t recent_code[RECENT_CODE];
     struct tags l1d, l1i, l2;
     struct tags dtlb, itlb, stlb;
-    uint64_t stream_line;     /* last line that missed; the next one is prefetched */
+    uint64_t stream[STREAM_SLOTS]; /* last line of a page that missed; the next one is prefetched */
+    uint64_t chased;          /* what the latest missing load read [8 bytes of memory] */
+    uint64_t miss_at;         /* cpu->instructions at the latest long miss that was paid in full */
+    uint64_t hidden;          /* of the latest store miss, what the store buffer hid [cycles] */
+    uint64_t hidden_at;       /* cpu->instructions + 1 then */
     struct predictor predictor;
 };
 
-struct timing { struct tags l3; };
+/* Who may have a line dirty: line << 8 | processor + 1, or 0 when nobody; one
+ * entry per residue, an older line's is forgotten. */
+enum { OWNER_ENTRIES = 1 << 16, OWNER_SHIFT = 8 };
+
+struct timing {
+    struct tags l3;
+    uint64_t owner[OWNER_ENTRIES];
+};
 
 /* Takes 'cost' [1/16 cycle] from the processor's budget and books it. */
 void time_pay(struct cpu *, unsigned bucket, uint64_t cost);
 unsigned time_bucket(const struct cpu *); /* of the running code */
 
-/* Latency beyond L1 of a line [1/16 cycle]; 'write' takes it from other processors. */
-uint64_t cache_data(struct cpu *, uint64_t line, bool write);
-uint64_t cache_code(struct cpu *, uint64_t line);
-/* Cost of finding a translation [1/16 cycle]. */
-uint64_t tlb_data(struct cpu *, uint64_t linear);
-uint64_t tlb_code(struct cpu *, uint64_t linear);
+struct miss { uint32_t latency, floor; }; /* beyond an L1 hit; least cost however much overlaps [cycles] */
+struct miss cache_data(struct cpu *, uint64_t line, bool write); /* 'write' takes the line from other processors */
+uint32_t cache_code(struct cpu *, uint64_t line); /* [cycles] */
+void cache_device_wrote(struct machine *, uint64_t line);
+/* Latency of finding a translation [cycles]. */
+uint32_t tlb_data(struct cpu *, uint64_t linear);
+uint32_t tlb_code(struct cpu *, uint64_t linear);
+
+/* What the filters of hot.h do not answer. */
+void time_touch_slow(struct cpu *, uint64_t linear, const void *host, unsigned size, bool write);
+void time_code_slow(struct cpu *, uint64_t linear, uint64_t first_line, uint64_t last_line);
 
 #endif

@@ -57,6 +57,16 @@ tags_drop(struct tags *t, uint64_t key)
     return false;
 }
 
+bool
+tags_has(const struct tags *t, uint64_t key)
+{
+    const uint64_t *set = t->tag + (key & (t->sets - 1)) * t->ways;
+    for (uint32_t way = 0; way < t->ways; way++)
+        if (set[way] == key)
+            return true;
+    return false;
+}
+
 void
 tags_state(struct tags *t, struct state *s)
 {

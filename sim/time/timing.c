@@ -48,6 +48,7 @@ timing_cpu_new(struct cpu *c)
         return false;
     c->time->ram = mem_ram_base(c->machine->mem);
     memset(c->time->recent, 0xff, sizeof c->time->recent);
+    memset(c->time->stream, 0xff, sizeof c->time->stream);
     memset(c->time->recent_code, 0xff, sizeof c->time->recent_code);
     return true;
 }
@@ -74,7 +75,11 @@ cpu_time_state(struct cpu_time *t, struct state *s)
         tags_state(all[i], s);
     STATE_VISIT(s, t->recent);
     STATE_VISIT(s, t->recent_code);
-    STATE_VISIT(s, t->stream_line);
+    STATE_VISIT(s, t->stream);
+    STATE_VISIT(s, t->chased);
+    STATE_VISIT(s, t->miss_at);
+    STATE_VISIT(s, t->hidden);
+    STATE_VISIT(s, t->hidden_at);
     STATE_VISIT(s, t->predictor.counter);
     STATE_VISIT(s, t->predictor.target);
     STATE_VISIT(s, t->predictor.history);
@@ -91,6 +96,8 @@ timing_state(struct machine *m, struct state *s)
         if (m->cpu[i]->time)
             cpu_time_state(m->cpu[i]->time, s);
     }
-    if (m->timing)
+    if (m->timing) {
         tags_state(&m->timing->l3, s);
+        STATE_VISIT(s, m->timing->owner);
+    }
 }

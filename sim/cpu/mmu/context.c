@@ -6,6 +6,7 @@
 #include "sim/base/state.h"
 #include "sim/cpu/mmu/mmu_priv.h"
 #include "sim/machine.h"
+#include "sim/time/timing.h"
 #include "sim/vtx/vtx.h"
 
 #define EP4TA_MASK 0x000ffffffffff000ull /* of an EPTP: what INVEPT compares */
@@ -222,6 +223,9 @@ void mmu_cr3_written(struct cpu *cpu, bool keep_pcid)
     struct mmu *m = cpu->mmu;
     struct mmu_key key = key_now(cpu, 0);
 
+    if (!keep_pcid) {
+        time_flush(cpu, false);
+    }
     for (unsigned i = 0; !keep_pcid && i < m->context_count; i++) {
         struct mmu_context *c = m->context[i];
         if (c->key.vpid == key.vpid && c->key.eptp == key.eptp && c->key.pcid == key.pcid) {
@@ -252,6 +256,11 @@ void mmu_invpcid(struct cpu *cpu, enum mmu_invpcid_type type, uint16_t pcid, uin
     struct mmu *m = cpu->mmu;
     struct mmu_key key = key_now(cpu, 0);
 
+    if (type == INVPCID_ADDRESS) {
+        time_flush_page(cpu, linear);
+    } else {
+        time_flush(cpu, type != INVPCID_CONTEXT);
+    }
     for (unsigned i = 0; i < m->context_count; i++) {
         struct mmu_context *c = m->context[i];
         if (c->key.vpid != key.vpid || c->key.eptp != key.eptp) {
@@ -283,6 +292,7 @@ void mmu_flush_vpid(struct cpu *cpu, uint16_t vpid, bool all)
 {
     struct mmu *m = cpu->mmu;
 
+    time_flush(cpu, true);
     for (unsigned i = 0; i < m->context_count; i++) {
         struct mmu_context *c = m->context[i];
         if (all ? c->key.vpid != 0 : c->key.vpid == vpid) {
@@ -295,6 +305,7 @@ void mmu_flush_ept(struct cpu *cpu, uint64_t eptp, bool all)
 {
     struct mmu *m = cpu->mmu;
 
+    time_flush(cpu, true);
     for (unsigned i = 0; i < m->context_count; i++) {
         struct mmu_context *c = m->context[i];
         bool match = all || ((c->key.eptp ^ eptp) & EP4TA_MASK) == 0;

@@ -60,6 +60,16 @@ void time_data(struct cpu *cpu, uint64_t linear, uint64_t spa, unsigned size, bo
     (void)cpu, (void)linear, (void)spa, (void)size, (void)write;
 }
 
+void time_flush(struct cpu *cpu, bool all)
+{
+    (void)cpu, (void)all;
+}
+
+void time_flush_page(struct cpu *cpu, uint64_t linear)
+{
+    (void)cpu, (void)linear;
+}
+
 void time_walk(struct cpu *cpu, uint64_t linear, const uint64_t *refs, unsigned count, bool second_level)
 {
     (void)cpu, (void)linear, (void)refs, (void)second_level;
