@@ -164,6 +164,9 @@ static void enter_case(struct oracle_ours *o, const struct oracle_case *k)
     memcpy(c->gpr, k->in.gpr, sizeof c->gpr);
     memcpy(c->xmm, k->in.xmm, sizeof c->xmm);
     c->mxcsr = k->in.mxcsr;
+    c->fcw = 0x37f;
+    c->fsw = 0;
+    c->ftw_abridged = 0;
     c->rip = k->in.rip;
     cpu_set_rflags(c, k->in.rflags);
     c->cr2 = 0;

@@ -39,7 +39,7 @@ static bool unsuitable(const struct oracle_case *one)
 {
     bool bit_string = starts(one->row, "bit:") && one->has_target && one->row->operand[1].kind == KIND_G;
     bool narrow = one->opsize == 2 && (starts(one->row, "shift_double") || starts(one->row, "jcc"));
-    return bit_string || narrow;
+    return bit_string || narrow || (one->row->op == OP_MOVSXD && one->opsize == 2); /* see host_known.def */
 }
 
 static bool counts_with_cl(const struct x86_row *row)

@@ -11,8 +11,7 @@ static enum exec_result probe(struct cpu *cpu, uint64_t linear, unsigned size)
 }
 
 /* SDM Vol 2 "MASKMOVDQU".  Whether unselected bytes may fault is left to the
- * implementation: ours is AMD's, all 16 must be writable once one is selected;
- * with none selected only the segment is checked. */
+ * implementation: ours is AMD's, all 16 must be writable whatever is selected. */
 enum exec_result sys_maskmovdqu(struct cpu *cpu, const struct sys_insn *insn)
 {
     union xmm data = cpu->xmm[insn->reg], mask = cpu->xmm[insn->rm];
@@ -23,7 +22,7 @@ enum exec_result sys_maskmovdqu(struct cpu *cpu, const struct sys_insn *insn)
         ea = insn->address_size == 4 ? (uint32_t)ea : (uint16_t)ea;
     }
     done = cpu_linear(cpu, insn->segment, ea, BYTES, ACCESS_WRITE, &linear);
-    if (done != EXEC_OK || !((mask.u64[0] | mask.u64[1]) & 0x8080808080808080)) {
+    if (done != EXEC_OK) {
         return done;
     }
     unsigned in_page = PAGE - (unsigned)(linear % PAGE);
