@@ -49,8 +49,8 @@ static void expire(struct vp *vp, unsigned index)
         return;
     }
     uint64_t period = rt_max(t->count, PERIOD_MIN);
-    uint64_t now = partition_reference_time(vp->partition), due = t->expiry + period;
-    arm(vp, t, due > now ? due : now + period); /* periods missed while stopped are skipped */
+    uint64_t now = partition_reference_time(vp->partition), missed = now > t->expiry ? (now - t->expiry) / period : 0;
+    arm(vp, t, t->expiry + (missed + 1) * period); /* periods missed while stopped are skipped, the rhythm stays */
 }
 
 static void fired(void *ctx)
