@@ -56,7 +56,7 @@ static const struct setting settings[] = {
     { "switch_filter", TEXT, AT(switch_filter), 0, 0, NULL, "", "rules of the switch's filter extension" },
     { "trace", BOOLEAN, AT(trace), 0, 1, NULL, "false", "write a CTF event trace per run" },
     { "pcapng", BOOLEAN, AT(pcapng), 0, 1, NULL, "true", "write a packet capture per port" },
-    { "hash_every_ms", NUMBER, AT(hash_every_ms), 1, 1000000, NULL, "10", "virtual time between state hashes of the input log [ms]" },
+    { "hash_every_ms", NUMBER, AT(hash_every_ms), 1, 1000000, NULL, "100", "virtual time between state hashes of the input log [ms]" },
     { "crosscheck", NUMBER, AT(crosscheck), 0, UINT32_MAX, NULL, "0", "execute every Nth block on Unicorn too; 0: off" },
     { "patience_ms", NUMBER, AT(patience_ms), 1, 1000000, NULL, "500",
       "virtual time without progress before a run is given up [ms]" },

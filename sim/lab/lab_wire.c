@@ -6,7 +6,6 @@
 
 #include "sim/base/event.h"
 #include "sim/base/state.h"
-#include "sim/base/trace.h"
 #include "sim/machine.h"
 #include "sim/time/timing.h"
 #include "spec/lab/lab.h"
@@ -86,7 +85,6 @@ arrive(void *ctx, uint64_t now)
     }
     w->next++;
     w->free_at = now;
-    TRACE(w->machine, now, TRACE_WIRE_RX, f->packet, f->length, 0, 0);
     if (w->observer)
         w->observer(w->ctx, true, f->bytes, f->length, now);
     nic_wire_receive(w->nic, f->bytes, f->length, f->packet);
@@ -97,7 +95,6 @@ static void
 transmitted(void *ctx, const uint8_t *frame, size_t size, uint64_t now)
 {
     struct lab_wire *w = ctx;
-    TRACE(w->machine, now, TRACE_WIRE_TX, w->received, size, 0, 0);
     w->received++;
     w->received_bytes += size;
     w->received_hash = hash_frame(w->received_hash, frame, size);

@@ -52,7 +52,7 @@ tracker_step_name(unsigned step)
 static struct place *
 slot(struct tracker *t, uint32_t domain, uint64_t address)
 {
-    return &t->place[((address ^ address >> 16) * 0x9E3779B97F4A7C15ull + domain) >> 48];
+    return &t->place[(address ^ address >> 16 ^ (uint64_t)domain << 40) * 0x9E3779B97F4A7C15ull >> 48];
 }
 
 static void

@@ -1,10 +1,12 @@
 """Bad input: one clear message, a status that is not 0, nothing half-written under a final name."""
 import os
-import struct
+import pathlib
 import unittest
 
 import lab
 from lab import CHILD, PEER, frame
+
+IMAGES = pathlib.Path(lab.HVLAB).resolve().parents[2] / "images"
 
 
 class BadInput(lab.LabTest):
@@ -52,18 +54,16 @@ class BadInput(lab.LabTest):
 
     def test_images(self):
         self.run_with_images({"hv-microkernel.elf": b"not an elf at all" * 9}, "ELF")
-        cut = open(os.path.join(os.path.dirname(lab.HVLAB), "../../images/hv-microkernel.elf"), "rb").read()[:3000]
+        cut = (IMAGES / "hv-microkernel.elf").read_bytes()[:3000]
         self.run_with_images({"hv-microkernel.elf": cut}, "hv-microkernel.elf")
         self.refuse("run", lab.EXPERIMENT, "--out", self.folder / "out", "--images", self.folder / "none", says="no image")
         self.refuse("boot", lab.SAMPLE, says="ELF")
 
     def run_with_images(self, replaced, says):
-        source = os.path.join(os.path.dirname(lab.HVLAB), "../../images")
         folder = self.folder / "images"
         folder.mkdir(exist_ok=True)
-        for name in os.listdir(source):
-            target = folder / name
-            target.write_bytes(replaced.get(name) or open(os.path.join(source, name), "rb").read())
+        for image in IMAGES.glob("*.elf"):
+            (folder / image.name).write_bytes(replaced.get(image.name) or image.read_bytes())
         self.refuse("run", lab.EXPERIMENT, "--out", self.folder / "out", "--set", "placement=microkernel",
                     "--images", folder, says=says)
 

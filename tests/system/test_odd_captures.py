@@ -33,7 +33,8 @@ class OddCaptures(lab.LabTest):
         for run in self.replay(frames, "endpoint=02:00:00:00:00:01"):
             self.assertEqual(run["packets_offered"], len(frames))
             self.assertEqual(run["packets_dropped"].get("reserved_multicast"), 2, run["packets_dropped"])
-            self.assertEqual(run["packets_dropped"].get("filter_mac"), 1)
+            unwanted = [run["packets_dropped"].get(name, 0) for name in ("filter_mac", "switch_unknown_destination")]
+            self.assertEqual(sum(unwanted), 1, "the card refuses it, or the switch where the card takes everything")
             self.assertEqual(run["packets_delivered"], len(frames) - 3)
 
     def test_times_that_jump_are_repaired(self):

@@ -39,7 +39,7 @@ class Outputs(lab.LabTest):
     def test_explain_follows_a_packet(self):
         out = lab.hvlab("explain", "packet", "5", self.run_folder)
         self.assertEqual(out.returncode, 0, out.stderr)
-        for hop in ("wire", "card", "vsw_", "copy", "child"):
+        for hop in ("wire", "card", "NIC driver", "switch", "network VSP", "copy", "child"):
             self.assertIn(hop, out.stdout)
 
     def test_the_window_shows_the_run(self):

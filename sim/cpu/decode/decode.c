@@ -242,6 +242,17 @@ static unsigned operand_bytes(unsigned kind, unsigned size, unsigned v, const st
     }
 }
 
+/* Of what goes through the port; there are no 8-byte ports. */
+static unsigned io_bytes(const struct x86_row *row, unsigned v)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        if (row->operand[i].kind == KIND_FIXED && (row->operand[i].size == FIX_AL || row->operand[i].size == FIX_b)) {
+            return 1;
+        }
+    }
+    return v > 4 ? 4 : v;
+}
+
 static void take_immediate(struct reader *in, struct decoded *d, unsigned kind, unsigned size, unsigned v, bool first)
 {
     struct sys_insn *s = &d->sys;
@@ -317,10 +328,8 @@ enum decode_status decode_insn(uint32_t mode, const uint8_t *bytes, unsigned siz
         }
         take_immediates(&in, d, v);
         d->sys.operand_size = (uint8_t)operand_bytes(d->row->operand[0].kind, d->row->operand[0].size, v, &p, mode);
-        if (d->row->timing == TIMING_IO) { /* there are no 8-byte ports */
-            unsigned fixed = d->row->operand[0].size == FIX_AL || d->row->operand[0].size == FIX_b ||
-                             d->row->operand[1].size == FIX_AL ? 1 : v > 4 ? 4 : v;
-            d->sys.operand_size = (uint8_t)fixed;
+        if (d->row->timing == TIMING_IO) {
+            d->sys.operand_size = (uint8_t)io_bytes(d->row, v);
         }
     }
     if (in.short_of) {
