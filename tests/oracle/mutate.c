@@ -64,6 +64,9 @@ bool oracle_mutate(struct oracle_case *c, uint64_t *seed)
     struct decoded d;
     uint32_t mode = MODE_PROT | MODE_FLAT | MODE_SSE_OK | (c->mode32 ? MODE_CODE32 : MODE_LONG64 | MODE_LMA);
 
+    if (c->row && !strncmp(c->row->exec, "sys:sys_fx", 10)) {
+        return false; /* its image is compared where the case says */
+    }
     change(c, seed);
     enum decode_status status = decode_insn(mode, c->code, c->length, &d);
     if (status == DECODE_MORE) {
