@@ -130,7 +130,7 @@ bool cpu_fired(unsigned vector)
 bool cpu_any_fired(void)
 {
     return cpu.fired[CPU_VECTOR_SYNIC] || cpu.fired[CPU_VECTOR_TIMER] || cpu.fired[CPU_VECTOR_VF] ||
-           cpu.fired[CPU_VECTOR_VF + 1];
+           cpu.fired[CPU_VECTOR_VF + 1] || cpu.fired[CPU_VECTOR_VF + 2];
 }
 
 void cpu_auto_eoi(unsigned vector) { cpu.auto_eoi[vector] = 1; }

@@ -179,7 +179,7 @@ void link_run(struct link *link)
     }
     if (link->vf.state == VF_NONE)
         return;
-    bool fired = cpu_fired(CPU_VECTOR_VF) | cpu_fired(CPU_VECTOR_VF + 1);
+    bool fired = cpu_fired(CPU_VECTOR_VF) | cpu_fired(CPU_VECTOR_VF + 1) | cpu_fired(CPU_VECTOR_VF + 2);
     if (link->vf.state != VF_RUNNING || fired)
         vf_run(&link->vf, now);
     if (link->vf.state != VF_RUNNING || link->path != LINK_VF)

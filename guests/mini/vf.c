@@ -9,7 +9,7 @@
 #include "vsp/nic/buffer.h"
 
 enum {
-    PAGE = 4096, ANSWER_LIMIT = 1000000 /* [100 ns] */, ENTRY_QUEUE = 0, ENTRY_MAILBOX = 1,
+    PAGE = 4096, ANSWER_LIMIT = 1000000 /* [100 ns] */, ENTRY_RX = 0, ENTRY_TX = 1, ENTRY_MAILBOX = 2, ENTRIES = 3,
     MSIX_WORDS = 4, FILL_STEP = 16,
 };
 
@@ -105,7 +105,7 @@ static bool rings_start(struct vf *vf)
 
 static bool interrupts_start(struct vf *vf)
 {
-    for (unsigned entry = 0; entry < 2; entry++) {
+    for (unsigned entry = 0; entry < ENTRIES; entry++) {
         uint64_t msi;
         if (!hyper_map_interrupt(vf->device_id, CPU_VECTOR_VF + entry, &msi))
             return false;
@@ -114,13 +114,12 @@ static bool interrupts_start(struct vf *vf)
         vf_msix_write(vf, entry * MSIX_WORDS + 2, (uint32_t)(msi >> 32));
         vf_msix_write(vf, entry * MSIX_WORDS + 3, 0); /* not masked */
     }
-    uint32_t queue = ENTRY_QUEUE | I82599_VTIVAR_VALID;
-    vf_reg_write(vf, I82599_VTIVAR(0), queue | queue << 8);
+    vf_reg_write(vf, I82599_VTIVAR(0), ENTRY_RX | I82599_VTIVAR_VALID | (ENTRY_TX | I82599_VTIVAR_VALID) << 8);
     vf_reg_write(vf, I82599_VTIVAR_MISC, ENTRY_MAILBOX | I82599_VTIVAR_VALID);
     (void)vf_reg_read(vf, I82599_VTEICR);
-    vf_reg_write(vf, I82599_VTEIAC, 3);
-    vf_reg_write(vf, I82599_VTEIAM, 3);
-    vf_reg_write(vf, I82599_VTEIMS, 3);
+    vf_reg_write(vf, I82599_VTEIAC, 7);
+    vf_reg_write(vf, I82599_VTEIAM, 7);
+    vf_reg_write(vf, I82599_VTEIMS, 1 << ENTRY_RX | 1 << ENTRY_MAILBOX);
     return true;
 }
 
@@ -128,7 +127,7 @@ static void moderate(struct vf *vf, const struct mini *mini)
 {
     uint64_t units = mini_config_number(mini, "moderation_us", 10) * 1000 / 2048;
     uint32_t most = I82599_EITR_INTERVAL_MASK >> I82599_EITR_INTERVAL_SHIFT;
-    vf_reg_write(vf, I82599_VTEITR(ENTRY_QUEUE),
+    vf_reg_write(vf, I82599_VTEITR(ENTRY_RX),
         (uint32_t)(units < most ? units : most) << I82599_EITR_INTERVAL_SHIFT | I82599_EITR_CNT_WDIS);
 }
 
@@ -272,11 +271,12 @@ void vf_run(struct vf *vf, uint64_t now)
         sent(vf);
         while (receive(vf))
             ;
-        vf_reg_write(vf, I82599_VTEIMS, 3); /* masked itself with the message */
         if (vf->wants_room) {
             vf->wants_room = false;
             vf->handler->room(vf->ctx);
         }
+        /* What fired masked itself with its message. Sent frames interrupt only when room is wanted. */
+        vf_reg_write(vf, I82599_VTEIMS, 1 << ENTRY_RX | 1 << ENTRY_MAILBOX | (vf->wants_room ? 1 << ENTRY_TX : 0));
         break;
     case VF_NONE:
     case VF_FAILED:
@@ -305,7 +305,9 @@ unsigned vf_send(struct svc_packet *batch, unsigned count, struct vf *vf)
         __atomic_thread_fence(__ATOMIC_RELEASE);
         vf_reg_write(vf, I82599_VFTDT(0), vf->tx_fill);
     }
-    if (taken < count)
+    if (taken < count && !vf->wants_room) {
         vf->wants_room = true;
+        vf_reg_write(vf, I82599_VTEIMS, 1 << ENTRY_TX);
+    }
     return taken;
 }

@@ -158,6 +158,8 @@ void nicdrv_fake_pool_release(unsigned child)
         netvsp_pool_sent(pool->sending, count, child);
 }
 
+void nicdrv_transmit_awaited(unsigned child) { (void)child; }
+
 bool nicdrv_vf_assign(unsigned child, const uint8_t mac[6], struct svc_vf *vf)
 {
     (void)child;

@@ -100,6 +100,7 @@ struct netvsp {
         struct netvsp_request *request_free;
         unsigned request_free_count;
         unsigned in_flight;
+        unsigned mapped; /* requests with pages of the child's own */
         uint64_t done[NETVSP_DONE_MAX]; /* transactions to be completed */
         unsigned done_head, done_count;
         struct svc_packet batch[NETVSP_BUDGET];

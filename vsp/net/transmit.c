@@ -71,6 +71,13 @@ static bool direct_full(const struct netvsp *n)
            n->tx.in_flight + NETVSP_FRAMES_PER_MESSAGE > NETVSP_IN_FLIGHT_MAX;
 }
 
+/* vmq: does the child run out of sections, or want its own pages back? */
+static bool awaited(const struct netvsp *n)
+{
+    uint32_t sections = n->tx.count < NETVSP_REQUESTS_MAX ? n->tx.count : NETVSP_REQUESTS_MAX;
+    return n->tx.mapped > 0 || n->tx.in_flight * 2 >= sections;
+}
+
 bool netvsp_transmit_ready(struct netvsp *n)
 {
     if (!netvsp_can_answer(n)) {
@@ -78,7 +85,11 @@ bool netvsp_transmit_ready(struct netvsp *n)
         return netvsp_can_answer(n);
     }
     netvsp_receive_control(n);
-    return n->control.response_size == 0 && n->tx.free_count >= NETVSP_FRAMES_PER_MESSAGE && !direct_full(n);
+    if (n->control.response_size == 0 && n->tx.free_count >= NETVSP_FRAMES_PER_MESSAGE && !direct_full(n))
+        return true;
+    netvsp_transmit_flush(n); /* what is waited for may still be here */
+    nicdrv_transmit_awaited(n->child);
+    return false;
 }
 
 /* --- one message ------------------------------------------------------------------------------------ */
@@ -221,8 +232,10 @@ static bool take_frames_copied(struct netvsp *n, const struct gather *g)
 
 static void request_free(struct netvsp *n, struct netvsp_request *request)
 {
-    if (request->mapping)
+    if (request->mapping) {
         svc_unmap(request->mapping, request->pages);
+        n->tx.mapped--;
+    }
     request->mapping = NULL;
     request->next = n->tx.request_free;
     n->tx.request_free = request;
@@ -251,6 +264,7 @@ static bool take_frames_direct(struct netvsp *n, struct gather *g, const struct 
         .transaction = packet->transaction, .wants_completion = packet->wants_completion, .users = 1,
         .mapping = g->mapping, .pages = g->pages,
     };
+    n->tx.mapped += g->mapping != NULL;
     g->mapping = NULL; /* the request's now */
     for (uint32_t at = 0; ok && at < g->total;) {
         ok = count++ < NETVSP_FRAMES_PER_MESSAGE && next_frame(g, &at, &frame);
@@ -323,8 +337,11 @@ void netvsp_transmit_flush(struct netvsp *n)
 {
     unsigned count = n->tx.batch_count;
     n->tx.batch_count = 0;
-    if (count > 0)
-        netvsp_transmit(n->tx.batch, count, n);
+    if (count == 0)
+        return;
+    netvsp_transmit(n->tx.batch, count, n);
+    if (n->tx.in_flight > 0 && awaited(n))
+        nicdrv_transmit_awaited(n->child);
 }
 
 void netvsp_sent(struct svc_packet *batch, unsigned count, unsigned child)

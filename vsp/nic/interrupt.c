@@ -1,4 +1,4 @@
-/* MSI-X: one entry for our queue, one for other causes, one for each pool. */
+/* MSI-X: entries for our queues, for other causes, and two for each pool. */
 #include "vsp/nic/nicdrv_priv.h"
 
 #include "services/vswitch.h"
@@ -17,9 +17,9 @@ void nicdrv_vector_enable(struct nicdrv *d, unsigned vector)
 }
 
 /* IVAR: two queues per register, receive and transmit of both. */
-void nicdrv_queue_vector(struct nicdrv *d, unsigned queue, unsigned vector)
+void nicdrv_queue_vectors(struct nicdrv *d, unsigned queue, unsigned rx, unsigned tx)
 {
-    uint32_t both = (vector | I82599_IVAR_VALID) | (vector | I82599_IVAR_VALID) << 8;
+    uint32_t both = (rx | I82599_IVAR_VALID) | (tx | I82599_IVAR_VALID) << 8;
     unsigned shift = queue % 2 * 16;
     nicdrv_change(d, I82599_IVAR(queue / 2), 0xFFFFu << shift, both << shift);
 }
@@ -39,7 +39,7 @@ static void poll(void *ctx)
     struct nicdrv *d = ctx;
     nicdrv_tx_poll(d, &d->tx, -1);
     if (nicdrv_rx_poll(d, &d->rx, -1))
-        nicdrv_vector_enable(d, NICDRV_VECTOR_QUEUE);
+        nicdrv_vector_enable(d, NICDRV_VECTOR_RX);
     else
         svc_work_queue(&d->work);
 }
@@ -48,6 +48,14 @@ static void queue_interrupt(void *ctx)
 {
     svc_count(LAB_INTERRUPTS, 1);
     poll(ctx);
+}
+
+static void tx_interrupt(void *ctx)
+{
+    struct nicdrv *d = ctx;
+    svc_count(LAB_INTERRUPTS, 1);
+    d->tx.awaited = false; /* it masked itself */
+    nicdrv_tx_poll(d, &d->tx, -1);
 }
 
 /* --- other causes --------------------------------------------------------------------------- */
@@ -81,13 +89,14 @@ void nicdrv_interrupts_start(struct nicdrv *d)
     nicdrv_write(d, I82599_EIAC, 0xFFFF);
     nicdrv_write(d, I82599_EIAM_EX(0), 0xFFFFFFFF);
     nicdrv_write(d, I82599_EIAM_EX(1), 0xFFFFFFFF);
-    nicdrv_vector_bind(d, NICDRV_VECTOR_QUEUE, queue_interrupt, d);
+    nicdrv_vector_bind(d, NICDRV_VECTOR_RX, queue_interrupt, d);
+    nicdrv_vector_bind(d, NICDRV_VECTOR_TX, tx_interrupt, d);
     nicdrv_vector_bind(d, NICDRV_VECTOR_OTHER, other_interrupt, d);
     uint32_t msix = svc_pci_read(d->bdf, I82599_CAP_MSIX);
     svc_pci_write(d->bdf, I82599_CAP_MSIX, (msix & ~(uint32_t)MSIX_MASK_ALL) | MSIX_ENABLE);
-    nicdrv_queue_vector(d, d->our_pool * NICDRV_QUEUES_PER_POOL, NICDRV_VECTOR_QUEUE);
+    nicdrv_queue_vectors(d, d->our_pool * NICDRV_QUEUES_PER_POOL, NICDRV_VECTOR_RX, NICDRV_VECTOR_TX);
     nicdrv_write(d, I82599_IVAR_MISC, (NICDRV_VECTOR_OTHER | I82599_IVAR_VALID) << 8);
     nicdrv_write(d, I82599_EITR(NICDRV_VECTOR_OTHER), 0);
     nicdrv_write(d, I82599_EIMS, I82599_EICR_LSC | I82599_EICR_MAILBOX);
-    nicdrv_vector_enable(d, NICDRV_VECTOR_QUEUE);
+    nicdrv_vector_enable(d, NICDRV_VECTOR_RX);
 }

@@ -15,6 +15,11 @@
  * and one that leaves:  nicdrv_transmit -> descriptors (or the waiting line) -> write-back ->
  * interrupt -> vsw_output_done.  Queues of pools do the same with netvsp_pool_* at the other end.
  *
+ * Sent frames are given back when there is something to do anyway (the next frame, a receive
+ * interrupt): nobody is in a hurry to have a buffer back that he does not need.  Transmit queues
+ * have interrupts of their own, which stay masked except while somebody waits: for a descriptor
+ * (the waiting line) or for his buffers (nicdrv_transmit_awaited).
+ *
  * Work is done in batches with a budget; a queue whose budget is used up goes on as
  * deferred work, its interrupt stays off until it has caught up.  Interrupts mask
  * themselves (EIAM with GPIE.EIAME) and are moderated (EITR) as the configuration says.

@@ -20,9 +20,10 @@ enum {
     NICDRV_WAITING_MAX = 4096,   /* frames for which there was no descriptor */
     NICDRV_HEADROOM = 64,        /* in front of a frame in our buffers */
     NICDRV_FILL_STEP = 16,       /* descriptors for which it pays to write the tail */
-    NICDRV_VECTOR_QUEUE = 0,     /* MSI-X entries: our queue; other causes; then one per pool */
+    NICDRV_VECTOR_RX = 0,        /* MSI-X entries: our queues; other causes; then two per pool */
     NICDRV_VECTOR_OTHER = 1,
-    NICDRV_VECTOR_POOL = 2,      /* + child */
+    NICDRV_VECTOR_TX = 2,
+    NICDRV_VECTOR_POOL = 3,      /* + 2 * child: receive; the next one: transmit */
     NICDRV_QUEUES_PER_POOL = 2,  /* of 64 pools */
 };
 
@@ -38,8 +39,9 @@ struct nicdrv_rxq {
 };
 
 struct nicdrv_txq {
-    unsigned index;
+    unsigned index, vector;
     bool on;
+    bool awaited;                /* its interrupt is unmasked */
     uint32_t size, clean, fill;
     struct i82599_desc *desc;
     struct svc_packet *slot;     /* of a frame's last descriptor */
@@ -112,19 +114,21 @@ void nicdrv_rx_buffers(struct nicdrv *);
 void nicdrv_rx(struct svc_packet *batch, unsigned count, int child);
 
 /* tx.c */
-void nicdrv_txq_prepare(struct nicdrv_txq *, unsigned index, uint32_t size);
+void nicdrv_txq_prepare(struct nicdrv_txq *, unsigned index, unsigned vector, uint32_t size);
 void nicdrv_txq_start(struct nicdrv *, struct nicdrv_txq *);
 void nicdrv_txq_stop(struct nicdrv *, struct nicdrv_txq *, int child);
 /* Traced: frames into descriptors. The number that found some. */
 unsigned nicdrv_tx(struct svc_packet *batch, unsigned count, struct nicdrv_txq *);
 void nicdrv_tx_poll(struct nicdrv *, struct nicdrv_txq *, int child);
 void nicdrv_tx_waiting(struct nicdrv *);
+/* Frames that are still out will come back with an interrupt. */
+void nicdrv_tx_await(struct nicdrv *, struct nicdrv_txq *);
 
 /* interrupt.c */
 void nicdrv_interrupts_start(struct nicdrv *);
 void nicdrv_vector_enable(struct nicdrv *, unsigned vector);
 void nicdrv_vector_bind(struct nicdrv *, unsigned vector, void (*handler)(void *), void *ctx);
-void nicdrv_queue_vector(struct nicdrv *, unsigned queue, unsigned vector);
+void nicdrv_queue_vectors(struct nicdrv *, unsigned queue, unsigned rx, unsigned tx);
 
 /* vf.c */
 void nicdrv_vfs_enable(struct nicdrv *);

@@ -7,9 +7,10 @@
 enum { PAGE = 4096, QUEUE_WAIT = 100000 /* [100 ns] */ };
 enum { PTHRESH = 32, HTHRESH = 1, WTHRESH = 0 /* each report is written back at once */ };
 
-void nicdrv_txq_prepare(struct nicdrv_txq *q, unsigned index, uint32_t size)
+void nicdrv_txq_prepare(struct nicdrv_txq *q, unsigned index, unsigned vector, uint32_t size)
 {
     q->index = index;
+    q->vector = vector;
     q->size = size;
     q->desc = nicdrv_alloc_contiguous(size * sizeof *q->desc);
     q->slot = svc_alloc(size * sizeof *q->slot, 64);
@@ -133,6 +134,14 @@ void nicdrv_tx_poll(struct nicdrv *d, struct nicdrv_txq *q, int child)
         nicdrv_tx_waiting(d);
 }
 
+void nicdrv_tx_await(struct nicdrv *d, struct nicdrv_txq *q)
+{
+    if (q->awaited || q->clean == q->fill)
+        return;
+    q->awaited = true;
+    nicdrv_vector_enable(d, q->vector); /* fires at once if a report came since it fired last */
+}
+
 void nicdrv_txq_stop(struct nicdrv *d, struct nicdrv_txq *q, int child)
 {
     if (!q->on)
@@ -167,11 +176,12 @@ void nicdrv_transmit(struct svc_packet *batch, unsigned count)
         vsw_output_done(batch, count);
         return;
     }
-    if (room(&d->tx) < d->tx.size / 4)
-        nicdrv_tx_poll(d, &d->tx, -1);
+    nicdrv_tx_poll(d, &d->tx, -1);
     unsigned taken = d->waiting_count == 0 ? nicdrv_tx(batch, count, &d->tx) : 0;
-    if (taken < count)
-        wait(d, batch + taken, count - taken);
+    if (taken == count)
+        return;
+    wait(d, batch + taken, count - taken);
+    nicdrv_tx_await(d, &d->tx);
 }
 
 void nicdrv_tx_waiting(struct nicdrv *d)
@@ -183,7 +193,20 @@ void nicdrv_tx_waiting(struct nicdrv *d)
         unsigned taken = nicdrv_tx(d->waiting + d->waiting_head, run, &d->tx);
         d->waiting_head = (d->waiting_head + taken) % NICDRV_WAITING_MAX;
         d->waiting_count -= taken;
-        if (taken < run)
+        if (taken < run) {
+            nicdrv_tx_await(d, &d->tx);
             return;
+        }
     }
+}
+
+void nicdrv_transmit_awaited(unsigned child)
+{
+    struct nicdrv *d = nicdrv_state;
+    struct nicdrv_pool *pool = &d->pool[child];
+    if (!d->present)
+        return;
+    nicdrv_tx_await(d, &d->tx);
+    if (pool->running)
+        nicdrv_tx_await(d, &pool->tx);
 }
