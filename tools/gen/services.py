@@ -65,7 +65,7 @@ def write(out, lines):
 
 def read_placement(path):
     """Ordered (service, locus); the services' tables say who calls whom."""
-    root = os.path.dirname(os.path.dirname(os.path.abspath(path)))
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     services = {}
     for table in sorted(glob.glob(os.path.join(root, "spec/services/*.def"))):
         service = read_service(table)
@@ -88,10 +88,10 @@ def read_placement(path):
     locus = dict(rows)
     for name, service in services.items():
         if name not in locus:
-            fail(path, 0, f"service '{name}' has no place")
+            fail(path, 1, f"service '{name}' has no place")
         for caller in sorted(service["uses"]):
             if caller in locus and locus[caller] != locus[name]:
-                fail(path, 0, f"'{caller}' (in {locus[caller]}) calls '{name}' (in {locus[name]}): services "
+                fail(path, 1, f"'{caller}' (in {locus[caller]}) calls '{name}' (in {locus[name]}): services "
                      "in different loci need IPC stubs, which are not there yet")
     return rows, services
 
