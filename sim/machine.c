@@ -410,10 +410,7 @@ machine_state(struct machine *m, struct state *s)
     vtd_state(m->vtd, s);
     state_part(s, "platform");
     platform_state(m->platform, s);
-    if (m->timing) {
-        state_part(s, "timing");
-        timing_state(m, s);
-    }
+    timing_state(m, s); /* attribution in both modes */
     for (struct machine_part *part = m->parts; part; part = part->next) {
         state_part(s, part->name);
         part->visit(part->ctx, s);

@@ -237,12 +237,13 @@ static enum recording_end
 drive(struct session *s)
 {
     struct recording *r = s->r;
-    unsigned since_hash = 0;
+    unsigned since_hash = (unsigned)(testbed_slices(s->testbed) % s->slices_per_hash); /* not 0 after a resume */
     while (testbed_phase(s->testbed) < TESTBED_FINISHED) {
-        if (!advance_to_hash(s, &since_hash))
-            return interrupt(s);
+        bool go_on = advance_to_hash(s, &since_hash);
         if (since_hash >= s->slices_per_hash && testbed_phase(s->testbed) < TESTBED_FINISHED && !note_hash(s, RUN_LOG_HASH))
             return RECORDING_DIFFERS;
+        if (!go_on)
+            return interrupt(s);
         since_hash = since_hash >= s->slices_per_hash ? 0 : since_hash;
     }
     if (!note_hash(s, RUN_LOG_END))

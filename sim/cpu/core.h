@@ -53,7 +53,7 @@ struct core {
     struct insn *dead;       /* dropped head that should forward to the block found next, or NULL */
     struct insn step[2];     /* scratch for running exactly one record */
     struct sys_insn sys;     /* scratch: what a system function gets */
-    unsigned bucket;         /* functional mode: time spent since the last booking belongs to it */
+    uint32_t bucket;         /* of the running code; functional mode: time since the last booking belongs to it */
     struct stamp stamp[STAMPS];
     uint16_t stamp_of_bucket[BUCKET_MAX]; /* under the current epoch and mode; 0 = look it up */
     unsigned stamp_next;
@@ -89,6 +89,7 @@ static inline struct jump *core_jump_slot(struct cpu *c, uint64_t linear)
 void core_refund(struct cpu *c, unsigned remaining);
 void core_charge(struct cpu *c, unsigned remaining);
 void core_book(struct cpu *c);
+void core_forget_block(struct cpu *c); /* its records go away; its bucket is kept */
 void core_run_one(struct cpu *c, const struct insn *r);
 /* Linear address as rip: relative to CS outside 64-bit mode. */
 uint64_t core_rip(const struct cpu *c, uint64_t linear);

@@ -94,6 +94,14 @@ void core_book(struct cpu *c)
     core->fraction = spent & ((1u << TIME_UNIT_SHIFT) - 1);
 }
 
+void core_forget_block(struct cpu *c)
+{
+    if (c->block && c->core->timed) {
+        c->core->bucket = c->block->bucket;
+    }
+    c->block = NULL;
+}
+
 /* Budget up to 'until', everything so far being booked. */
 static void budget_set(struct cpu *c, uint64_t until)
 {
@@ -705,6 +713,11 @@ void cpu_state(struct cpu *c, struct state *s)
 {
     cpu_system_state(c, s);
     STATE_VISIT(s, c->core->fraction);
+    if (state_mode(s) == STATE_SAVE) {
+        core_forget_block(c);
+    }
+    uint32_t bucket = c->block && c->core->timed ? c->block->bucket : c->core->bucket;
+    STATE_VISIT(s, bucket);
     apic_state(c, s);
     mmu_state(c, s);
     if (c->machine->vtx) {
@@ -714,6 +727,8 @@ void cpu_state(struct cpu *c, struct state *s)
         forget_jumps(c);               /* so it must be as empty behind a save as behind a load */
     }
     if (state_is_load(s)) {
+        c->block = NULL;
+        c->core->bucket = bucket < BUCKET_MAX ? bucket : BUCKET_OTHER;
         c->core->fraction &= (1u << TIME_UNIT_SHIFT) - 1;
         c->core->stamp_epoch = 0;
         code_cache_drop_all(c->machine);

@@ -258,7 +258,7 @@ testbed_advance(struct testbed *t, unsigned slices)
 {
     for (unsigned i = 0; i < slices && t->phase < TESTBED_FINISHED; i++) {
         uint64_t end = machine_ns_to_cycles((t->slice + 1) * TESTBED_SLICE_NS);
-        event_arm(t->machine->events, &t->heartbeat, end + 1);
+        event_arm(t->machine->events, &t->heartbeat, end);
         enum machine_stop stop = machine_run(t->machine, end);
         if (stop != STOP_LIMIT) {
             fail(t, stop);
@@ -270,6 +270,7 @@ testbed_advance(struct testbed *t, unsigned slices)
     return t->phase;
 }
 
+uint64_t testbed_slices(const struct testbed *t) { return t->slice; }
 enum testbed_phase testbed_phase(const struct testbed *t) { return t->phase; }
 const char *testbed_failure(const struct testbed *t) { return t->failure; }
 struct machine *testbed_machine(struct testbed *t) { return t->machine; }

@@ -79,6 +79,7 @@ bool testbed_free(struct testbed *, char *error, size_t error_size);
 /* Runs up to 'slices' slices; returns early at the end of the run. */
 enum testbed_phase testbed_advance(struct testbed *, unsigned slices);
 enum testbed_phase testbed_phase(const struct testbed *);
+uint64_t testbed_slices(const struct testbed *); /* done since power-on */
 const char *testbed_failure(const struct testbed *); /* one paragraph; valid in GAVE_UP and FAILED */
 struct machine *testbed_machine(struct testbed *);
 void testbed_result(struct testbed *, struct testbed_result *);

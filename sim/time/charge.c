@@ -18,7 +18,7 @@ time_pay(struct cpu *c, unsigned bucket, uint64_t cost)
 unsigned
 time_bucket(const struct cpu *c)
 {
-    return c->block ? c->block->bucket : BUCKET_OTHER;
+    return c->block ? c->block->bucket : c->core->bucket;
 }
 
 struct charge { unsigned base, each; bool transition; }; /* [cycles]; 'each' per n */
@@ -45,7 +45,6 @@ static const struct charge charges[CHARGE_KIND_COUNT] = {
     [CHARGE_PORT_OUT] = { 0, CHARGE_ROW_PORT_OUT, false },
     [CHARGE_WAKE] = { 0, CHARGE_ROW_WAKE, false },
     [CHARGE_INVEPT] = { 0, CHARGE_ROW_INVEPT, false },
-    [CHARGE_FENCE] = { 0, CHARGE_ROW_FENCE, false },
 };
 
 /* A locked operation waits for its own line: what the store buffer would have hidden of it. */
