@@ -36,7 +36,7 @@ static const uint8_t traits[TIMING_CLASS_COUNT] = {
     [TIMING_VSQRT] = VECTOR | OVERWRITES,
 };
 
-enum { FLAGS = 0, XMM_0 = 32, VALUES = XMM_0 + 16, UNIT = 1 << TIME_UNIT_SHIFT, TURNS = 3 };
+enum { XMM_0 = 32, FLAGS = XMM_0 + 16, VALUES, UNIT = 1 << TIME_UNIT_SHIFT, TURNS = 3 };
 
 struct bounds {
     uint32_t uops, port[PORT_COUNT], loads, stores; /* port: [1/16 cycle] of one such port */
@@ -110,7 +110,7 @@ add_chain(struct bounds *b, const struct insn *r, unsigned form)
         b->ready[FLAGS] = done;
     if (trait & WIDE)
         b->ready[value_of(SLOT_GPR + RAX * 8, false)] = b->ready[value_of(SLOT_GPR + RDX * 8, false)] = done;
-    else if (!only_compares(form) && !(memory & STORE) && r->dst)
+    else if (!only_compares(form) && !(memory & STORE) && (r->dst || trait & VECTOR))
         b->ready[value_of(r->dst, trait & VECTOR)] = done;
     b->ready[SLOT_ZERO / 8] = 0;
 }
@@ -131,10 +131,12 @@ add_load(struct bounds *b, const struct insn *r, bool fused_before)
     b->stores += (memory & STORE) && !(memory & KEEP);
     if (r->timing == TIMING_NONE || fused_before)
         return; /* counted by the instruction's first record, or with the comparison */
-    b->uops += row->uops + (memory && !(traits[r->timing] & MOVES) && memory & STORE);
-    if (row->port == PORT_MICRO)
+    if (row->port == PORT_MICRO) {
         b->micro += row->throughput;
-    else if (r->form >= FORM_FUSED)
+        return;
+    }
+    b->uops += row->uops + (memory & STORE && !(traits[r->timing] & MOVES));
+    if (r->form >= FORM_FUSED)
         b->port[PORT_P5] += UNIT;
     else if (!(memory && traits[r->timing] & MOVES))
         b->port[row->port] += row->throughput;

@@ -52,7 +52,7 @@ void bucket_round(const uint64_t *sixteenths, uint64_t *cycles, unsigned count, 
 enum charge_kind { CHARGE_VM_ENTRY, CHARGE_VM_EXIT, CHARGE_VM_MSR, CHARGE_VMREAD, CHARGE_VMWRITE, CHARGE_CPUID, CHARGE_MOV_CR, CHARGE_WRMSR,
                    CHARGE_RDMSR, CHARGE_INVLPG, CHARGE_IRET, CHARGE_SYSCALL, CHARGE_FAR, CHARGE_INTERRUPT, CHARGE_LOCKED,
                    CHARGE_MMIO_READ, CHARGE_MMIO_WRITE, CHARGE_PORT_IN, CHARGE_PORT_OUT, CHARGE_WAKE, CHARGE_INVEPT,
-                   CHARGE_FENCE, CHARGE_KIND_COUNT };
+                   CHARGE_KIND_COUNT };
 /* Charges one micro-coded operation; 'n' scales it (fields saved, MSRs in an area). */
 void time_charge(struct cpu *, enum charge_kind, unsigned n);
 /* Memory references, seen by the cache model. 'spa' is physical. */
