@@ -246,6 +246,17 @@ static void read_config(void)
                  svc_hv_present() ? "the" : "no");
 }
 
+/* Loaders hand over a copy of the ACPI root pointer, perhaps in memory that is ours and that
+ * the root partition cannot read: it moves behind the start-up code of the processors. */
+static void settle_rsdp(void)
+{
+    enum { RSDP_SIZE = 36, PLACE = AP_BASE + 0xE00 };
+    if (hv.acpi_rsdp < HV_IMAGE_BASE || hv.acpi_rsdp >= HV_MEMORY_END)
+        return;
+    memmove(arch_spa_pointer(PLACE), arch_spa_pointer(hv.acpi_rsdp), RSDP_SIZE);
+    hv.acpi_rsdp = PLACE;
+}
+
 static const void *at(uint64_t spa) { return arch_spa_pointer(spa); }
 
 void hv_main(uint32_t magic, uint64_t information)
@@ -258,6 +269,7 @@ void hv_main(uint32_t magic, uint64_t information)
     if (!multiboot_read(magic, information))
         hv_panic("not started by a multiboot loader with a memory map (magic %x)", magic);
     hv.physical_bits = arch_cpuid(0x80000008, 0).eax & 0xFF;
+    settle_rsdp();
     acpi_read(hv.acpi_rsdp, at, &acpi);
     hv.ecam_base = acpi.ecam_base;
     hv.vtd_base = acpi.vtd_base;
