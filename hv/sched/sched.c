@@ -228,7 +228,7 @@ bool sched_block(struct vp *vp)
 /* --- the loop ------------------------------------------------------------------------------ */
 
 /* Takes the next VP off the queue; marks the LP idle if there is none. */
-static struct vp *next(struct lp *lp)
+struct vp *sched_take(struct lp *lp)
 {
     lock_take(&hv.sched_lock);
     struct vp *vp = lp->queue;
@@ -246,7 +246,7 @@ static struct vp *next(struct lp *lp)
 }
 
 /* The VP has to leave but could go on: preempted, slice over or suspended. */
-static void put_back(struct lp *lp, struct vp *vp)
+void sched_put_back(struct lp *lp, struct vp *vp)
 {
     if (vp->suspend || !vp->pinned)
         vp_unload(vp);
@@ -270,10 +270,10 @@ _Noreturn void sched_loop(struct lp *lp)
     for (;;) {
         timer_expire(lp);
         sched_release(lp);
-        struct vp *vp = next(lp);
+        struct vp *vp = sched_take(lp);
         if (vp) {
             if (vp_run(vp))
-                put_back(lp, vp);
+                sched_put_back(lp, vp);
         } else if (__atomic_load_n(&lp->idle, __ATOMIC_ACQUIRE)) {
             arch_wait();
         }

@@ -79,6 +79,11 @@ uint64_t sched_slice(void); /* [TSC ticks] */
 /* Never returns: picks, runs, idles. */
 _Noreturn void sched_loop(struct lp *);
 
+/* The two halves of a turn: takes the next VP off the queue (NULL: none; the LP is marked idle),
+ * and puts one back that has to leave but could go on. */
+struct vp *sched_take(struct lp *);
+void sched_put_back(struct lp *, struct vp *);
+
 /* A reason to run has been made visible. Safe from anywhere that holds no later lock. */
 void sched_wake(struct vp *);
 /* Sets or clears bits of vp->suspend.  A running VP stops when its LP looks at it
