@@ -53,7 +53,7 @@ bool emit_sys(struct decoder *d, sys_fn *fn)
     *site = (struct sys_site){ .fn = fn, .insn = *s };
     d->fields.base = s->base == 0xff ? SLOT_ZERO : slot_of(d, s->base, 8);
     d->fields.index = s->index == 0xff ? SLOT_ZERO : slot_of(d, s->index, 8);
-    d->fields.scale = (uint8_t)(1 << s->scale);
+    d->fields.scale = s->scale;
     d->fields.disp = s->disp;
     if (d->d.rip_relative) {
         d->fields.base = SLOT_PAGE;
@@ -87,7 +87,7 @@ static void plain_address(struct decoder *d)
 
     d->fields.base = s->base == 0xff ? SLOT_ZERO : (uint8_t)(SLOT_GPR + s->base * 8);
     d->fields.index = s->index == 0xff ? SLOT_ZERO : (uint8_t)(SLOT_GPR + s->index * 8);
-    d->fields.scale = (uint8_t)(1 << s->scale);
+    d->fields.scale = s->scale;
     d->fields.disp = s->disp;
     d->from = s->index == 0xff ? FROM_M : FROM_X;
     if (d->d.rip_relative) {
@@ -107,7 +107,7 @@ static void in_addr(struct decoder *d)
 {
     d->fields.base = SLOT_ADDR;
     d->fields.index = SLOT_ZERO;
-    d->fields.scale = 1;
+    d->fields.scale = 0;
     d->fields.disp = 0;
     d->from = FROM_M;
 }
@@ -228,7 +228,7 @@ static void finish_insn(struct decoder *d, unsigned length)
 static bool decode_one(struct decoder *d, const uint8_t *bytes, unsigned size)
 {
     d->first = d->next;
-    d->fields = (struct insn){ .base = SLOT_ZERO, .index = SLOT_ZERO, .scale = 1 };
+    d->fields = (struct insn){ .base = SLOT_ZERO, .index = SLOT_ZERO };
     enum decode_status status = decode_insn(d->q->mode, bytes, size, &d->d);
     if (status == DECODE_MORE) {
         return false;
@@ -264,7 +264,7 @@ static void close_block(struct decoder *d)
     int64_t target[2] = { d->target, (int64_t)d->offset };
     struct insn *last = d->next - 1;
 
-    d->fields = (struct insn){ .base = SLOT_ZERO, .index = SLOT_ZERO, .scale = 1 };
+    d->fields = (struct insn){ .base = SLOT_ZERO, .index = SLOT_ZERO };
     emit(d, FORM_jump);
     for (int i = 0; i < 2; i++) {
         bool in_page = target[i] >= 0 && target[i] < 4096 && !d->q->alone;

@@ -45,7 +45,7 @@ struct insn {
         uint32_t gate;          /* enter: cost again, or GATE_CLOSED; exit, away: GATE_CLOSED */
     };
     union {
-        uint8_t scale;          /* of index [factor 1, 2, 4, 8] */
+        uint8_t scale;          /* of index [left shift 0-3] */
         uint8_t bucket;         /* enter: attribution */
     };
     uint8_t remaining;          /* not yet retired when this one starts [instructions of the block] */

@@ -1,7 +1,7 @@
 /* Every record form, once.  A row is X(name, memory, bits): its handler, its
  * table entry and its enum constant all come from here.
  *
- * Operand forms: r register slot, i immediate, m [base+disp], x [base+index*scale+disp];
+ * Operand forms: r register slot, i immediate, m [base+disp], x [base+(index<<scale)+disp];
  * destination first.  Instructions with odd addresses (FS, GS, 32-bit address
  * size, segments that are not flat) compute theirs into cpu->addr with an `ea`
  * record and then use an m form with base = SLOT_ADDR.  Rare instructions on

@@ -32,7 +32,7 @@
 #define REG(f) ((void *)((char *)c + FIELD(f)))
 #define REG64(f) (*(uint64_t *)REG(f))
 #define ADDRESS_m (REG64(base) + (uint64_t)(int64_t)FIELD(disp))
-#define ADDRESS_x (REG64(base) + REG64(index) * (uint64_t)FIELD(scale) + (uint64_t)(int64_t)FIELD(disp))
+#define ADDRESS_x (REG64(base) + (REG64(index) << FIELD(scale)) + (uint64_t)(int64_t)FIELD(disp))
 
 #if TIMED
 #define TOUCH(va, host, size, is_write) time_touch(c, va, host, size, is_write)

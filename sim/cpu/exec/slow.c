@@ -61,7 +61,7 @@ static uint64_t address_of(const struct cpu *c, const struct insn *r)
     if (memory & (POP | FRAME)) {
         return c->gpr[memory & POP ? RSP : RBP];
     }
-    uint64_t index = memory & AT_X ? slot_value(c, r->index) * r->scale : 0;
+    uint64_t index = memory & AT_X ? slot_value(c, r->index) << r->scale : 0;
     return slot_value(c, r->base) + index + (uint64_t)(int64_t)r->disp;
 }
 
@@ -301,7 +301,7 @@ static void fill_sys(struct cpu *c, const struct insn *r)
 
     *s = site->insn;
     s->next_rip = core_rip(c, linear_next);
-    s->ea = slot_value(c, r->base) + slot_value(c, r->index) * r->scale + (uint64_t)(int64_t)r->disp;
+    s->ea = slot_value(c, r->base) + (slot_value(c, r->index) << r->scale) + (uint64_t)(int64_t)r->disp;
     if (r->base == SLOT_PAGE) {
         s->ea += r->offset + r->length;
     }
@@ -375,7 +375,9 @@ void core_run_one(struct cpu *c, const struct insn *r)
     core->asking = NULL;
     int64_t budget = c->budget;
     c->budget = 0;
+    core->booked -= budget; /* a device may ask for the time meanwhile */
     core->step[0].fn(c, core->step);
     c->budget += budget;
+    core->booked += budget;
     core->asking = NULL;
 }
