@@ -43,6 +43,12 @@ vtd_interrupt(struct vtd *vtd, uint16_t source, uint64_t address, uint32_t data)
 uint64_t vtd_iotlb_misses(const struct vtd *vtd) { (void)vtd; return 0; }
 
 /* Round numbers, so that tests can say when. */
+void
+time_dma_write(struct machine *m, uint64_t spa, uint64_t size)
+{
+    (void)m, (void)spa, (void)size;
+}
+
 uint64_t
 time_fabric(const struct machine *m, enum fabric_kind kind, uint64_t bytes)
 {

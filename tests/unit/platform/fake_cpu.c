@@ -132,6 +132,11 @@ void buckets_free(struct buckets *b) { free(b); }
 struct timing *timing_new(struct machine *m) { (void)m; return NULL; }
 void timing_free(struct timing *t) { (void)t; }
 void timing_state(struct machine *m, struct state *s) { (void)m, (void)s; }
+void time_dma_write(struct machine *m, uint64_t spa, uint64_t size)
+{
+    (void)m, (void)spa, (void)size;
+}
+
 uint64_t time_fabric(const struct machine *m, enum fabric_kind kind, uint64_t bytes)
 {
     (void)m, (void)kind, (void)bytes;
