@@ -132,6 +132,10 @@ void oracle_ours_run(struct oracle_ours *, const struct oracle_case *, struct or
 /* For tests of the whole core: the machine, and code to run in it (from in.rip on). */
 struct machine *oracle_ours_machine(struct oracle_ours *);
 void oracle_ours_load(struct oracle_ours *, const struct oracle_case *state, const uint8_t *code, unsigned size);
+/* Maps a page at ORACLE_MMIO whose reads and writes go to 'region'. */
+#define ORACLE_MMIO (ORACLE_DATA + 0x10000)
+struct mem_region;
+void oracle_ours_map_mmio(struct oracle_ours *, const struct mem_region *region);
 uint64_t oracle_ours_spa(uint64_t linear); /* of an address in the code or the data */
 
 /* NULL when the host can be asked, else why not. */

@@ -254,3 +254,11 @@ uint64_t oracle_ours_spa(uint64_t linear)
 {
     return linear >= ORACLE_CODE ? SPA_CODE + (linear - ORACLE_CODE) : SPA_DATA + (linear - ORACLE_DATA);
 }
+
+void oracle_ours_map_mmio(struct oracle_ours *o, const struct mem_region *region)
+{
+    const struct path data = { SPA_PDPT, SPA_PD_DATA, SPA_PT_DATA };
+    int id = mem_mmio_map(o->machine.mem, MEM_HOLE_START, ORACLE_PAGE, region);
+    assert(id >= 0);
+    map_pages(o, &data, ORACLE_MMIO, MEM_HOLE_START, 1, PTE_W | PTE_U);
+}

@@ -9,6 +9,9 @@
 
 #include <cmocka.h>
 
+#include "sim/cpu/core_hooks.h"
+#include "sim/machine.h"
+#include "sim/mem/mem.h"
 #include "tests/oracle/oracle.h"
 
 #define AT (ORACLE_DATA + 0x200) /* an operand in the writable data */
@@ -115,10 +118,87 @@ static void a_step_executes_code_that_was_just_rewritten(void **state)
     oracle_ours_free(ours);
 }
 
+/* --- devices see exact time however a run is cut ------------------------------------------ */
+
+enum { READS_MAX = 64 };
+struct clock_device { struct cpu *cpu; uint64_t seen[READS_MAX]; unsigned reads; };
+
+static uint64_t read_clock(void *ctx, uint64_t offset, unsigned size)
+{
+    struct clock_device *d = ctx;
+    (void)offset, (void)size;
+    if (d->reads < READS_MAX) {
+        d->seen[d->reads++] = d->cpu->now;
+    }
+    return 0;
+}
+
+static void ignore_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+{
+    (void)ctx, (void)offset, (void)size, (void)value;
+}
+
+static void record_times(struct clock_device *d, bool timed, bool hooked, uint64_t slice)
+{
+    /* 1: inc rax; inc rbx; mov eax, [rcx]; inc rdx; inc rsi; jmp 1b */
+    static const uint8_t code[] = { 0x48, 0xff, 0xc0, 0x48, 0xff, 0xc3, 0x8b, 0x01, 0x48, 0xff, 0xc2, 0x48,
+                                    0xff, 0xc6, 0xeb, 0xf0 };
+    struct oracle_case start = { .in = { .rip = ORACLE_CODE + 0x80, .rflags = FLAG_IF | 2, .mxcsr = 0x1f80 } };
+    struct oracle_ours *o = oracle_ours_new(timed);
+    const struct mem_region region = { "clock", read_clock, ignore_write, d };
+    *d = (struct clock_device){ .cpu = oracle_ours_machine(o)->cpu[0] };
+    start.in.gpr[RCX] = ORACLE_MMIO;
+    oracle_ours_map_mmio(o, &region);
+    oracle_ours_load(o, &start, code, sizeof code);
+    const struct core_hooks hooks = { .every = 3 };
+    core_hooks_set(d->cpu, hooked ? &hooks : NULL);
+    while (d->reads < READS_MAX) {
+        cpu_run(d->cpu, d->cpu->now + slice);
+    }
+    oracle_ours_free(o);
+}
+
+static void assert_same_times(const struct clock_device *a, const struct clock_device *b, const char *what, uint64_t slice)
+{
+    for (unsigned i = 0; i < READS_MAX; i++) {
+        if (a->seen[i] != b->seen[i]) {
+            fail_msg("%s, slices of %lu cycles: read %u at %lu, not %lu", what, (unsigned long)slice, i,
+                     (unsigned long)b->seen[i], (unsigned long)a->seen[i]);
+        }
+    }
+}
+
+static void devices_see_the_same_time_however_a_run_is_sliced(void **state)
+{
+    static struct clock_device whole, sliced;
+    (void)state;
+    record_times(&whole, false, false, 1000000);
+    for (uint64_t slice = 1; slice < 12; slice++) {
+        record_times(&sliced, false, false, slice);
+        assert_same_times(&whole, &sliced, "functional", slice);
+    }
+}
+
+/* Timed runs may charge a cut block differently; but hooks, which keep blocks apart, may not show. */
+static void devices_see_the_same_time_with_hooks_on(void **state)
+{
+    static struct clock_device plain, hooked;
+    (void)state;
+    for (unsigned timed = 0; timed < 2; timed++) {
+        for (uint64_t slice = 1; slice < 3000; slice += 1 + slice / 3) {
+            record_times(&plain, timed, false, slice);
+            record_times(&hooked, timed, true, slice);
+            assert_same_times(&plain, &hooked, timed ? "timed" : "functional", slice);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bugs_stay_fixed),
+        cmocka_unit_test(devices_see_the_same_time_however_a_run_is_sliced),
+        cmocka_unit_test(devices_see_the_same_time_with_hooks_on),
         cmocka_unit_test(a_step_executes_code_that_was_just_rewritten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
