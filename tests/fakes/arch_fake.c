@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "hv/arch/lp_arch.h"
 #include "hv/vmx/vmx.h"
@@ -13,7 +14,8 @@ struct fake fake;
 enum { VMCS_FIELDS = 1024, VMCS_MAX = 160, MSRS = 64, PAUSES_MAX = 1000000 };
 
 static uint8_t memory[FAKE_MEMORY] __attribute__((aligned(4096)));
-static struct { uint64_t spa; uint64_t field[VMCS_FIELDS]; bool active; } vmcs[VMCS_MAX];
+static struct { uint64_t spa; uint64_t field[VMCS_FIELDS]; } vmcs[VMCS_MAX];
+static unsigned vmcs_count;
 static int current[FAKE_LPS] = { -1, -1, -1, -1 };
 static struct { uint32_t index; uint64_t value; } msr[MSRS];
 static unsigned msr_count;
@@ -121,16 +123,14 @@ uint64_t arch_read_cr2(void) { return cr2; }
 
 static int find_vmcs(uint64_t spa)
 {
-    for (int i = 0; i < VMCS_MAX; i++) {
+    for (unsigned i = 0; i < vmcs_count; i++)
         if (vmcs[i].spa == spa)
-            return i;
-        if (!vmcs[i].spa) {
-            vmcs[i].spa = spa;
-            return i;
-        }
-    }
-    stop("more VMCSs than expected");
-    return -1;
+            return (int)i;
+    if (vmcs_count == VMCS_MAX)
+        stop("more VMCSs than expected");
+    memset(&vmcs[vmcs_count], 0, sizeof(vmcs[0]));
+    vmcs[vmcs_count].spa = spa;
+    return (int)vmcs_count++;
 }
 
 static unsigned field_index(uint32_t field)
@@ -224,8 +224,9 @@ void fake_reset(void);
 void fake_reset(void)
 {
     memset(&fake, 0, sizeof(fake));
-    memset(vmcs, 0, sizeof(vmcs));
-    memset(memory, 0, sizeof(memory));
+    vmcs_count = 0;
+    if (madvise(memory, sizeof(memory), MADV_DONTNEED)) /* zeroes again, without touching what was not used */
+        memset(memory, 0, sizeof(memory));
     for (unsigned i = 0; i < FAKE_LPS; i++)
         current[i] = -1;
     msr_count = 0;

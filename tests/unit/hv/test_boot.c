@@ -156,8 +156,7 @@ static void acpi_tables_are_believed_when_their_sums_are_right(void **state)
     rsdp[15] = 2;
     *(uint64_t *)(rsdp + 24) = 0x21000;
     memcpy(xsdt, "XSDT", 4);
-    *(uint64_t *)(xsdt + 36) = 0x22000;
-    *(uint64_t *)(xsdt + 44) = 0x23000;
+    memcpy(xsdt + 36, (const uint64_t[]){ 0x22000, 0x23000 }, 16);
     seal(xsdt, 52);
     memcpy(madt, "APIC", 4);
     static const uint8_t entries[] = { 0, 8, 0, 3, 1, 0, 0, 0,  0, 8, 1, 4, 0, 0, 0, 0,
@@ -165,7 +164,7 @@ static void acpi_tables_are_believed_when_their_sums_are_right(void **state)
     memcpy(madt + 44, entries, sizeof(entries));
     seal(madt, 44 + sizeof(entries));
     memcpy(mcfg, "MCFG", 4);
-    *(uint64_t *)(mcfg + 44) = 0xE0000000;
+    memcpy(mcfg + 44, &(const uint64_t){ 0xE0000000 }, 8);
     seal(mcfg, 60);
     acpi_read(0x20000, at, &f);
     assert_int_equal(f.processor_count, 2); /* the second is not enabled */
