@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""Measures the simulator's speed and writes the tables of docs/performance.md.
+
+  bench.py [--build DIR] [--quick] [--print]
+
+Times are processor seconds of this host (user + system), so that what else runs here counts less; rates of packets are
+marginal, from a short and a long capture of the same run, so that booting does not count.  --quick uses shorter
+captures, --print leaves the document alone.  Nothing here passes or fails: floors are printed beside what was measured.
+"""
+import argparse
+import json
+import os
+import pathlib
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DOC = ROOT / "docs/performance.md"
+PLACEMENTS, PATHS, MODES = ("microkernel", "monolithic"), ("vmbus", "vmq", "sriov"), ("functional", "approx")
+FLOOR = {"vmbus": 20000, "vmq": 30000, "sriov": 50000}  # packets per host second, functional; half in approx
+MEMORY_MIB, MEMORY_OVER_MIB = 512, 150
+TURNS = 2
+
+
+def timed(command, **options):
+    """(processor seconds, peak RSS in MiB, output) of a command."""
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen([str(part) for part in command], stdout=output, stderr=subprocess.STDOUT, **options)
+        _, status, usage = os.wait4(process.pid, 0)
+        output.seek(0)
+        text = output.read().decode(errors="replace")
+    if status:
+        sys.exit(f"{' '.join(map(str, command))}\nfailed:\n{text}")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, text
+
+
+class Bench:
+    def __init__(self, build, folder, quick):
+        self.build, self.folder = build.resolve(), pathlib.Path(folder)
+        self.short, self.long = (2000, 10000) if quick else (10000, 40000)
+        self.captures = {}
+
+    def capture(self, frames):
+        if frames not in self.captures:
+            path = self.folder / f"{frames}.pcap"
+            subprocess.run([sys.executable, ROOT / "tests/bench/make_frames.py", str(frames), path], check=True)
+            self.captures[frames] = path
+        return self.captures[frames]
+
+    def run(self, frames, **settings):
+        """(seconds, MiB, result) of one run; the fastest of a few."""
+        settings = {"capture": self.capture(frames), "memory": f"{MEMORY_MIB}M", **settings}
+        command = [self.build / "sim/cli/hvlab", "run", ROOT / "experiments/first-light.yaml", "--quiet",
+                   "--out", self.folder / "out"]
+        for key, value in settings.items():
+            command += ["--set", f"{key}={value}"]
+        runs = []
+        for _ in range(TURNS):
+            seconds, rss, _ = timed(command)
+            runs.append((seconds, rss))
+        result = json.loads((self.folder / "out/results.json").read_text())["runs"][0]
+        return min(runs)[0], max(rss for _, rss in runs), result
+
+
+def table(header, body):
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in cells) + " |" for cells in body])
+
+
+def verdict(ok):
+    return "met" if ok else "**missed**"
+
+
+def workload(bench):
+    _, _, text = timed([bench.build / "tests/bench/cpu_mips/cpu_mips"])
+    native = re.search(r"native (\d+) MIPS", text)[1]
+    body = [("native", native, "1", "-", "-")]
+    for mode, floor in (("functional", 7), ("approximate", 20)):
+        mips, ratio = re.search(mode + r"\s+(\d+) MIPS\s+1/([\d.]+)", text).groups()
+        body.append((mode, mips, f"1/{ratio}", f"1/{floor}", verdict(float(ratio) <= floor)))
+    return table(("mode", "MIPS", "of native", "floor", ""), body)
+
+
+def packets(bench):
+    body, peak = [], 0
+    for mode in MODES:
+        for placement in PLACEMENTS:
+            for path in PATHS:
+                settings = {"timing": mode, "placement": placement, "io_path": path}
+                short, _, first = bench.run(bench.short, **settings)
+                long, rss, second = bench.run(bench.long, **settings)
+                count = second["packets_offered"] - first["packets_offered"]
+                rate, floor = count / (long - short), FLOOR[path] / (1 if mode == "functional" else 2)
+                mips = (second["instructions"] - first["instructions"]) / (long - short) / 1e6
+                peak = max(peak, rss)
+                body.append((mode, placement, path, f"{rate:,.0f}", f"{floor:,.0f}", verdict(rate >= floor), f"{mips:.0f}",
+                             f"{second['instructions'] / second['packets_offered']:,.0f}", f"{long:.2f}"))
+                print("  ".join(map(str, body[-1])), flush=True)
+    memory = (f"Peak resident memory over all of these: {peak:.0f} MiB with {MEMORY_MIB} MiB of guest memory "
+              f"(floor: guest memory + {MEMORY_OVER_MIB} MiB, {verdict(peak <= MEMORY_MIB + MEMORY_OVER_MIB)}).")
+    return table(("timing", "placement", "path", "packets/s", "floor", "", "MIPS", "instructions/packet", "whole run [s]"),
+                 body) + "\n\n" + memory
+
+
+def curve(bench, points, measure, what):
+    body, before = [], None
+    for point in points:
+        seconds, result = measure(point)
+        factor = "-" if before is None else f"{seconds / before:.2f}"
+        note = "" if before is None else verdict(seconds <= 2 * before)
+        body.append((point, f"{result['packets_offered']:,}", f"{seconds:.2f}", factor, note))
+        print("  ".join(map(str, body[-1])), flush=True)
+        before = seconds
+    return table((what, "packets", "host seconds", "times the row above", ""), body)
+
+
+def scaling(bench):
+    def by_packets(frames):
+        seconds, _, result = bench.run(frames, timing="approx", placement="microkernel", io_path="vmbus")
+        return seconds, result
+
+    def by_partitions(children):
+        seconds, _, result = bench.run(bench.short // 5, timing="approx", placement="microkernel", io_path="vmbus",
+                                       children=children)
+        return seconds, result
+
+    first = bench.long // 4
+    return (curve(bench, (first, first * 2, first * 4), by_packets, "frames in the capture"),
+            curve(bench, (1, 2, 4, 8, 16), by_partitions, "partitions"))
+
+
+def replace(document, name, text):
+    begin, end = f"<!-- {name} -->", f"<!-- end {name} -->"
+    head, rest = document.split(begin)
+    return head + begin + "\n" + text + "\n" + end + rest.split(end)[1]
+
+
+def host():
+    model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    compiler = subprocess.run(["cc", "--version"], capture_output=True, text=True).stdout.split("\n")[0]
+    return f"Host: {model[1] if model else platform.machine()}, {compiler}. One host thread."
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/gcc-release")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--print", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(arguments.build, folder, arguments.quick)
+        parts = {"host": host(), "workload": workload(bench), "packets": packets(bench)}
+        parts["scale-packets"], parts["scale-partitions"] = scaling(bench)
+    if arguments.print:
+        print("\n\n".join(parts.values()))
+        return
+    document = DOC.read_text()
+    for name, text in parts.items():
+        document = replace(document, name, text)
+    DOC.write_text(document)
+
+
+if __name__ == "__main__":
+    main()
