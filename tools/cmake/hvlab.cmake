@@ -4,7 +4,7 @@
 #   hvlab_fuzz_target(NAME name SOURCES ... LIBRARIES ...) a libFuzzer target (clang) or a corpus runner (gcc)
 #   hvlab_generate(OUTPUT file TABLE table GENERATOR script) runs tools/gen/<script> TABLE > OUTPUT
 #   hvlab_objects(NAME name SOURCES ... [SECTION s])       freestanding objects for images
-#   hvlab_image(NAME name SCRIPT ld OBJECTS ...)           links an ELF image for the machine
+#   hvlab_image(NAME name SCRIPT ld OBJECTS ...)           links an ELF image for the machine; images/debug has it with -g
 #
 # Images are always built by gcc with fixed flags, whatever compiler builds the
 # program: the same image in every build is what makes state hashes comparable.
@@ -130,10 +130,14 @@ function(hvlab_image)
     endforeach()
     get_filename_component(script ${I_SCRIPT} ABSOLUTE)
     set(image ${CMAKE_BINARY_DIR}/images/${I_NAME}.elf)
-    file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/images)
-    add_custom_command(OUTPUT ${image}
+    set(full ${CMAKE_BINARY_DIR}/images/debug/${I_NAME}.elf)
+    file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/images/debug)
+    # What the machine loads has symbols but no debug information: that would
+    # name the build folder, and the image is part of the machine's state.
+    add_custom_command(OUTPUT ${image} BYPRODUCTS ${full}
         COMMAND ${HVLAB_IMAGE_LD} -nostdlib -static --build-id=none --gc-sections -z max-page-size=4096
-                --no-warn-rwx-segments -T ${script} -o ${image} ${inputs}
+                --no-warn-rwx-segments -T ${script} -o ${full} ${inputs}
+        COMMAND ${CMAKE_OBJCOPY} --strip-debug --remove-section=.comment ${full} ${image}
         DEPENDS ${inputs} ${script} VERBATIM COMMENT "image ${I_NAME}.elf")
     add_custom_target(image_${I_NAME} ALL DEPENDS ${image})
     foreach(name ${I_OBJECTS})
