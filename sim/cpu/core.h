@@ -17,7 +17,7 @@
 #include "sim/cpu/decode/insn.h"
 #include "sim/time/timing.h"
 
-enum { JUMP_ENTRIES = 16384, STAMPS = 64, CROSSINGS = 64, CROSSING_RECORDS = 24 };
+enum { JUMP_ENTRIES = 16384, STAMP_WAYS = 16, CROSSINGS = 64, CROSSING_RECORDS = 24 };
 
 /* Jump cache: where an indirect or far transfer goes. */
 struct jump {
@@ -37,7 +37,8 @@ struct crossing {
     struct sys_site site;
 };
 
-struct stamp { uint64_t epoch; uint32_t mode; uint16_t bucket, value; };
+/* Stamps of one bucket.  Which is replaced depends on history only, not on the epochs' values. */
+struct stamp_set { uint64_t epoch[STAMP_WAYS]; uint32_t mode[STAMP_WAYS]; uint16_t value[STAMP_WAYS]; unsigned next; };
 
 struct core {
     enum exec_result result; /* why the last block was left */
@@ -54,9 +55,8 @@ struct core {
     struct insn step[2];     /* scratch for running exactly one record */
     struct sys_insn sys;     /* scratch: what a system function gets */
     uint32_t bucket;         /* of the running code; functional mode: time since the last booking belongs to it */
-    struct stamp stamp[STAMPS];
+    struct stamp_set stamp[BUCKET_MAX];
     uint16_t stamp_of_bucket[BUCKET_MAX]; /* under the current epoch and mode; 0 = look it up */
-    unsigned stamp_next;
     uint16_t stamp_last;
     uint64_t stamp_now;      /* of the current epoch and mode; cpu->jump_stamp unless chaining is off */
     uint64_t stamp_epoch;

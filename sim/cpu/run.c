@@ -209,6 +209,11 @@ void core_observed(struct cpu *c, struct insn *r)
 
 static void forget_jumps(struct cpu *c)
 {
+    struct core *core = c->core;
+
+    memset(core->stamp, 0, sizeof core->stamp);
+    memset(core->stamp_of_bucket, 0, sizeof core->stamp_of_bucket);
+    core->stamp_last = 0;
     for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
         c->jump[i].key = JUMP_NO_KEY;
     }
@@ -219,25 +224,22 @@ static void forget_jumps(struct cpu *c)
 static void stamp_find(struct cpu *c)
 {
     struct core *core = c->core;
-    struct stamp want = { .epoch = core->stamp_epoch, .mode = core->stamp_mode, .bucket = core->bucket };
-    unsigned i = 0;
+    struct stamp_set *set = &core->stamp[core->bucket];
+    unsigned way = 0;
 
-    while (i < STAMPS && (core->stamp[i].epoch != want.epoch || core->stamp[i].mode != want.mode ||
-                          core->stamp[i].bucket != want.bucket)) {
-        i++;
+    while (way < STAMP_WAYS && (set->epoch[way] != core->stamp_epoch || set->mode[way] != core->stamp_mode)) {
+        way++;
     }
-    if (i == STAMPS) {
+    if (way == STAMP_WAYS) {
         if (core->stamp_last == STAMP_LAST) {
-            core->stamp_last = 0;
-            memset(core->stamp, 0, sizeof core->stamp);
-            memset(core->stamp_of_bucket, 0, sizeof core->stamp_of_bucket);
             forget_jumps(c);
         }
-        i = core->stamp_next++ % STAMPS;
-        want.value = ++core->stamp_last;
-        core->stamp[i] = want;
+        way = set->next++ % STAMP_WAYS;
+        set->epoch[way] = core->stamp_epoch;
+        set->mode[way] = core->stamp_mode;
+        set->value[way] = ++core->stamp_last;
     }
-    core->stamp_of_bucket[core->bucket] = core->stamp[i].value;
+    core->stamp_of_bucket[core->bucket] = set->value[way];
 }
 
 static void stamp_use(struct cpu *c)
@@ -725,12 +727,12 @@ void cpu_state(struct cpu *c, struct state *s)
     }
     if (state_mode(s) != STATE_HASH) { /* the jump cache decides when code is translated again, */
         forget_jumps(c);               /* so it must be as empty behind a save as behind a load */
+        c->core->stamp_epoch = 0;      /* and no stamp from before may be in use */
     }
     if (state_is_load(s)) {
         c->block = NULL;
         c->core->bucket = bucket < BUCKET_MAX ? bucket : BUCKET_OTHER;
         c->core->fraction &= (1u << TIME_UNIT_SHIFT) - 1;
-        c->core->stamp_epoch = 0;
         code_cache_drop_all(c->machine);
     }
 }
