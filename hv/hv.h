@@ -59,7 +59,6 @@ struct hv {
     struct hv_module module[HV_MODULES_MAX];
     unsigned module_count;
     struct rt_config config;
-    bool services_here; /* placement monolithic: services are linked in */
 
     /* memory of the hypervisor */
     struct page_pool pool;

@@ -14,6 +14,7 @@ static struct {
     void (*message)(unsigned child, uint32_t connection, const void *payload, uint32_t size);
     struct { void (*run)(void *ctx); void *ctx; unsigned child; uint32_t connection; } signal[FLAGS_MAX];
     struct boot_info *info[SVC_CHILDREN_MAX]; /* of a child that is being created */
+    struct boot_device device[SVC_CHILDREN_MAX][BOOT_DEVICES_MAX]; /* functions that a child has */
 } children;
 
 static uint64_t partition_of(unsigned child)
@@ -185,12 +186,29 @@ bool svc_vf_assign(unsigned child, const struct svc_vf *vf)
         device->bar_size[i] = vf->bar_size[i];
     }
     device->device_id = vf->bdf;
-    info->device_count++;
+    children.device[child][info->device_count++] = *device;
     return true;
 }
 
+static void unmap(unsigned child, uint64_t gpa, uint64_t size)
+{
+    struct hv_map_gpa_pages *in = root.input;
+    unsigned pages = (unsigned)(rt_align_up(size, ROOT_PAGE) / ROOT_PAGE), done = 0;
+    *in = (struct hv_map_gpa_pages){ .partition = partition_of(child), .target_gpfn = gpa / ROOT_PAGE };
+    hypercall_rep(HV_CALL_UNMAP_GPA_PAGES, pages, &done);
+}
+
+/* First its registers disappear from the child, then its DMA stops. */
 void svc_vf_revoke(unsigned child, uint16_t bdf)
 {
+    for (unsigned i = 0; i < BOOT_DEVICES_MAX; i++) {
+        struct boot_device *device = &children.device[child][i];
+        if (!device->bar_size[0] || device->device_id != bdf)
+            continue;
+        for (unsigned bar = 0; bar < 2; bar++)
+            unmap(child, device->bar_gpa[bar], device->bar_size[bar]);
+        device->bar_size[0] = 0;
+    }
     hypercall_fast(HV_CALL_DETACH_DEVICE, partition_of(child), bdf);
 }
 

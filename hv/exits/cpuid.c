@@ -13,7 +13,7 @@ enum {
     L1_ECX_X2APIC = 1 << 21, L1_ECX_DEADLINE = 1 << 24,
     /* Leaf 7 EBX: FSGSBASE, SMEP, ERMS, INVPCID, SMAP, CLFLUSHOPT pass. */
     L7_EBX_SHOWN = 1 << 0 | 1 << 7 | 1 << 9 | 1 << 10 | 1 << 20 | 1 << 23,
-    X1_EDX_HIDDEN = 0, BUILD = 20348, VERSION_10_0 = 0x000A0000,
+    BUILD = 20348, VERSION_10_0 = 0x000A0000,
 };
 
 static struct cpuid_result leaf_1(struct vp *vp)
@@ -29,10 +29,10 @@ static struct cpuid_result leaf_1(struct vp *vp)
 /* One level of topology: every VP is a processor of its own in one package. */
 static struct cpuid_result topology(struct vp *vp, uint32_t subleaf)
 {
-    enum { LEVEL_CORE = 2 << 8, BITS = 4 };
+    enum { LEVEL_THREAD = 1 << 8, LEVEL_CORE = 2 << 8, BITS = 4 };
     struct cpuid_result r = { 0, 0, subleaf & 0xFF, vp->index };
     if (subleaf == 0)
-        return (struct cpuid_result){ 0, 1, 1 << 8, vp->index };
+        return (struct cpuid_result){ 0, 1, LEVEL_THREAD, vp->index };
     if (subleaf == 1)
         return (struct cpuid_result){ BITS, vp->partition->vp_count, LEVEL_CORE | 1, vp->index };
     return r;

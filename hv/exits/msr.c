@@ -14,28 +14,19 @@ enum { CRASH_PARAMETERS = 5, APIC_BASE_ADDRESS = (int)0xFEE00000, MISC_ENABLE_FA
 
 enum msr_access { ACCESS_NONE, ACCESS_RW, ACCESS_RO, ACCESS_WO };
 
-static bool synthetic_row(uint32_t msr, enum msr_access *access, uint64_t *privilege)
-{
-    static const struct { uint32_t msr; enum msr_access access; uint64_t privilege; } rows[] = {
-#define HV_MSR(index, name, access, privilege, reset) { index, ACCESS_##access, HV_PRIVILEGE_##privilege },
+/* Indexed by MSR - SYNTHETIC_FIRST; what has no row is ACCESS_NONE. */
+static const struct { enum msr_access access; uint64_t privilege; } synthetic[SYNTHETIC_LAST - SYNTHETIC_FIRST + 1] = {
+#define HV_MSR(index, name, access, privilege, reset) \
+    [index - SYNTHETIC_FIRST] = { ACCESS_##access, HV_PRIVILEGE_##privilege },
 #include "spec/hv/msrs.def"
 #undef HV_MSR
-    };
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (rows[i].msr == msr) {
-            *access = rows[i].access;
-            *privilege = rows[i].privilege;
-            return true;
-        }
-    }
-    return false;
-}
+};
 
 static bool may_access(struct vp *vp, uint32_t msr, bool write)
 {
-    enum msr_access access;
-    uint64_t privilege;
-    if (!synthetic_row(msr, &access, &privilege) || (vp->partition->privileges & privilege) != privilege)
+    enum msr_access access = synthetic[msr - SYNTHETIC_FIRST].access;
+    uint64_t privilege = synthetic[msr - SYNTHETIC_FIRST].privilege;
+    if (access == ACCESS_NONE || (vp->partition->privileges & privilege) != privilege)
         return false;
     if (write)
         return access != ACCESS_RO;

@@ -168,6 +168,7 @@ static bool usable(uint64_t cap, uint64_t ecap)
 
 void vtd_init(void)
 {
+    memset(&unit, 0, sizeof(unit));
     if (!hv.vtd_base) {
         hv_log("no DMA remapping unit: devices cannot be given to partitions");
         return;

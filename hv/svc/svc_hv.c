@@ -24,6 +24,7 @@ static struct {
     struct hv_timer timer;
     void (*message)(unsigned child, uint32_t connection, const void *payload, uint32_t size);
     struct partition *child[SVC_CHILDREN_MAX];
+    struct boot_device device[SVC_CHILDREN_MAX][BOOT_DEVICES_MAX]; /* functions that a child has */
     struct hv_notify_partition_output *output; /* of the child that is being created */
     struct { void (*run)(void *ctx); void *ctx; } interrupt[INTERRUPTS];
     unsigned interrupt_count;
@@ -257,13 +258,30 @@ bool svc_vf_assign(unsigned child, const struct svc_vf *vf)
         device->bar_size[i] = vf->bar_size[i];
     }
     device->device_id = vf->bdf;
-    svc.output->device_count++;
+    svc.device[child][svc.output->device_count++] = *device;
     return true;
 }
 
+static void unmap_bar(struct partition *p, uint64_t gpa, uint64_t size)
+{
+    lock_take(&p->lock);
+    for (uint64_t at = 0; at < size; at += PAGE)
+        gpa_unmap(p, gpa + at, GPA_SHIFT_4K);
+    gpa_flush(p);
+    lock_release(&p->lock);
+}
+
+/* First its registers disappear from the child, then its DMA stops. */
 void svc_vf_revoke(unsigned child, uint16_t bdf)
 {
-    (void)child;
+    for (unsigned i = 0; i < BOOT_DEVICES_MAX; i++) {
+        struct boot_device *device = &svc.device[child][i];
+        if (!device->bar_size[0] || device->device_id != bdf)
+            continue;
+        for (unsigned bar = 0; bar < 2; bar++)
+            unmap_bar(partition_of(child), device->bar_gpa[bar], device->bar_size[bar]);
+        device->bar_size[0] = 0;
+    }
     lock_take(&hv.partitions_lock);
     vtd_detach(bdf);
     lock_release(&hv.partitions_lock);

@@ -14,6 +14,9 @@ static const uint32_t switched_msr[MSR_SWITCHED_COUNT] = {
 enum { PAT_RESET_LOW = 0x00070406, FCW_RESET = 0x37F, MXCSR_RESET = 0x1F80, FXSAVE_MXCSR = 24 };
 #define PAT_RESET ((uint64_t)PAT_RESET_LOW << 32 | PAT_RESET_LOW)
 
+_Static_assert(offsetof(struct vp, context) == 0 && offsetof(struct vp_context, host_rsp) == 128
+                   && offsetof(struct vp_context, launched) == 136, "vmx_run.S knows this layout");
+
 /* TSC_AUX comes with RDTSCP. */
 static unsigned switched_count(void)
 {
