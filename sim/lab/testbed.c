@@ -540,10 +540,8 @@ testbed_free(struct testbed *t, char *error, size_t error_size)
     lab_wire_free(t->wire);
     nic_free(t->nic);
     lab_device_free(t->lab);
-    if (t->machine && t->machine->crosscheck) {
-        crosscheck_report(t->machine->crosscheck, stderr);
+    if (t->machine && t->machine->crosscheck)
         crosscheck_free(t->machine->crosscheck);
-    }
     machine_free(t->machine);
     tracker_free(t->tracker);
     free(t);
