@@ -8,7 +8,7 @@
 #include "sim/ui/window.h"
 
 enum { MARGIN = 16, TOP = 56, BOX_HEIGHT = 190, STRIP_LEFT = 90, STRIP_WIDTH = 780, LEGEND_LEFT = 890, LINE_HEIGHT = 18,
-       BAR_MAX = 90 };
+       BAR_MAX = 90, PLACE_BAR = 130, DOT_SPREAD = 24 };
 
 static const SDL_Color ink = { 226, 228, 233, 255 }, faint = { 128, 134, 146, 255 };
 
@@ -64,7 +64,7 @@ text(struct view *v, int x, int y, SDL_Color c, const char *format, ...)
 /* --- the frames' way ------------------------------------------------------------------ */
 
 struct box { int x, width; const char *name; };
-static const struct box boxes[HOP_COUNT] = { { MARGIN, 130, "wire" }, { 330, 200, "card" }, { 760, 320, "software" } };
+static const struct box boxes[HOP_COUNT] = { { MARGIN, 130, "wire" }, { 330, 200, "card" }, { 760, 320, "partitions, newest stretch" } };
 
 static void
 draw_queues(struct view *v, int x, int y)
@@ -84,7 +84,41 @@ draw_queues(struct view *v, int x, int y)
     }
 }
 
-/* Shares of the newest column over all processors, biggest first. */
+/* --- where software runs ------------------------------------------------------------- */
+
+enum place { PLACE_HYPERVISOR, PLACE_PARENT, PLACE_CHILDREN, PLACE_COPY, PLACE_IDLE, PLACE_COUNT };
+static const char *const place_names[PLACE_COUNT] = { "hypervisor", "parent partition", "children", "copying", "idle" };
+
+static enum place
+place_of(const char *bucket)
+{
+    const char *at = strchr(bucket, '@');
+    if (!strcmp(bucket, "guest"))
+        return PLACE_CHILDREN;
+    if (!strcmp(bucket, "idle"))
+        return PLACE_IDLE;
+    if (!strcmp(bucket, "copy"))
+        return PLACE_COPY;
+    return !strcmp(bucket, "root") || (at && !strcmp(at, "@root-kernel")) ? PLACE_PARENT : PLACE_HYPERVISOR;
+}
+
+/* One bar: the share of the newest stretch that was spent at 'place', bucket by bucket. */
+static void
+draw_place(struct view *v, const struct machine *m, enum place place, const uint64_t *share, uint64_t total, int x, int y)
+{
+    uint64_t sum = 0;
+    text(v, x, y, ink, "%s", place_names[place]);
+    for (unsigned b = 0; b < bucket_count(m); b++) {
+        if (place_of(bucket_name(m, b)) != place)
+            continue;
+        int from = (int)(sum * PLACE_BAR / total), to = (int)((sum + share[b]) * PLACE_BAR / total);
+        fill(v, x + 120 + from, y + 2, to - from, 13, colour(b));
+        sum += share[b];
+    }
+    frame(v, x + 120, y + 2, PLACE_BAR, 13, faint);
+    text(v, x + 126 + PLACE_BAR, y, ink, "%3.0f %%", 100.0 * (double)sum / (double)total);
+}
+
 static void
 draw_software(struct view *v, const struct machine *m, int x, int y)
 {
@@ -93,17 +127,8 @@ draw_software(struct view *v, const struct machine *m, int x, int y)
     for (unsigned b = 0; b < bucket_count(m); b++)
         for (unsigned i = 0; i < VIEW_CPUS_MAX; i++)
             share[b] += c->spent[i][b], total += c->spent[i][b];
-    for (int row = 0; row < 8; row++) {
-        unsigned best = 0;
-        for (unsigned b = 1; b < bucket_count(m); b++)
-            best = share[b] > share[best] ? b : best;
-        if (!share[best])
-            return;
-        fill(v, x, y + row * LINE_HEIGHT + 3, 10, 11, colour(best));
-        text(v, x + 18, y + row * LINE_HEIGHT, ink, "%s", bucket_name(m, best));
-        text(v, x + 230, y + row * LINE_HEIGHT, ink, "%5.1f %%", 100.0 * (double)share[best] / (double)total);
-        share[best] = 0;
-    }
+    for (unsigned place = 0; place < PLACE_COUNT; place++)
+        draw_place(v, m, place, share, total, x, y + (int)place * 26);
 }
 
 static void
@@ -114,7 +139,7 @@ draw_dots(struct view *v)
         const struct dot *d = &v->dot[i];
         const struct box *from = &boxes[d->from], *to = &boxes[d->to];
         bool right = from->x < to->x;
-        int begin = right ? from->x + from->width : from->x, end = right ? to->x : to->x + to->width;
+        int begin = right ? from->x + from->width : from->x - DOT_SPREAD, end = right ? to->x - DOT_SPREAD : to->x + to->width;
         int x = begin + (end - begin) * d->progress / DOT_END + (int)(i % 7) * 3;
         int y = TOP + (right ? 70 : 120) + (int)(i % 5) * 7;
         fill(v, x, y, 6, 5, moving);
