@@ -3,10 +3,10 @@
  * compare serves every operand size, signed and unsigned.
  *
  * What the manual leaves undefined is what this file computes, always:
- *   AF after logic, shifts, rotates of zero count: see flags.c per kind;
+ *   AF after logic and shifts: 0;
  *   OF after shifts by more than one: as for the last single shift;
  *   SF ZF AF PF after multiplication: from the low half of the result;
- *   all flags after division: unchanged;  after BSF/BSR: as of a logic result.
+ *   all flags after division, and all but CF/ZF after BTx/BSx: unchanged.
  * The rows of spec/x86/opcodes.tbl (fu:) tell tests what not to compare.
  */
 #ifndef SIM_CPU_EXEC_FLAGS_H

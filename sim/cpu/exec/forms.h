@@ -155,7 +155,7 @@ enum form {
     ALL_FORMS
 #include "x86/sse_forms.def"
     FORM_exit, FORM_stop, FORM_FUSED,
-    FORM_before_fused = FORM_FUSED - 1,
+    FORM_before_fused = FORM_FUSED - 1, /* so that the first fused form is FORM_FUSED */
     FUSED_OPS(ROW_FUSED)
     FORM_COUNT
 };

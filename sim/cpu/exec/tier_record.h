@@ -9,4 +9,3 @@
 #define SLOW TAIL(core_slow(c, r))
 #define FAULT TAIL(core_fault(c, r))
 #define NEXT TAIL(r[1].fn(c, r + 1))
-#define LINK TAIL(r->link->fn(c, r->link))
