@@ -100,26 +100,35 @@ static bool preempts(const struct vp *vp)
     return vp->vruntime + sched_slice() / 2 < current->vruntime + ran;
 }
 
-/* The LP has work: wake it or make it look again. Lock held. */
-static void poke(struct lp *lp, struct vp *vp)
+/* Interrupts are sent after the lock is released: their receiver wants it at once. */
+static void kick_outside(struct lp *lp)
 {
-    if (lp->idle) {
-        lp->idle = false;
-        if (lp != lp_self())
-            lp_kick(lp);
-        return;
-    }
-    if (!lp->running)
-        return;
-    if (preempts(vp))
-        lp->reschedule = 1;
-    /* Also without preemption: its slice has to be measured from now on. */
-    arch_barrier();
-    if (lp != lp_self() && lp->in_guest)
+    if (lp && lp != lp_self())
         lp_kick(lp);
 }
 
-static void make_ready(struct vp *vp)
+static struct lp *if_in_guest(struct lp *lp)
+{
+    arch_barrier();
+    return lp->in_guest ? lp : NULL;
+}
+
+/* The LP has work: it must wake up or look again. Lock held; returns whom to kick. */
+static struct lp *poke(struct lp *lp, struct vp *vp)
+{
+    if (lp->idle) {
+        lp->idle = false;
+        return lp;
+    }
+    if (!lp->running)
+        return NULL;
+    if (preempts(vp))
+        lp->reschedule = 1;
+    /* Also without preemption: its slice has to be measured from now on. */
+    return if_in_guest(lp);
+}
+
+static struct lp *make_ready(struct vp *vp)
 {
     if (!vp->pinned && !vp->lp->idle && vp->lp->running) {
         struct lp *other = least_loaded(vp);
@@ -127,7 +136,7 @@ static void make_ready(struct vp *vp)
             vp->lp = other;
     }
     enqueue(vp);
-    poke(vp->lp, vp);
+    return poke(vp->lp, vp);
 }
 
 void sched_wake(struct vp *vp)
@@ -135,15 +144,14 @@ void sched_wake(struct vp *vp)
     arch_barrier(); /* the reason is visible before the state is looked at */
     if (vp->state == VP_RUNNING && vp->lp == lp_self())
         return; /* it looks before it enters */
+    struct lp *kick = NULL;
     lock_take(&hv.sched_lock);
-    if (vp->state == VP_BLOCKED) {
-        make_ready(vp);
-    } else if (vp->state == VP_RUNNING && vp->lp != lp_self()) {
-        arch_barrier();
-        if (vp->lp->in_guest)
-            lp_kick(vp->lp);
-    }
+    if (vp->state == VP_BLOCKED)
+        kick = make_ready(vp);
+    else if (vp->state == VP_RUNNING)
+        kick = if_in_guest(vp->lp);
     lock_release(&hv.sched_lock);
+    kick_outside(kick);
 }
 
 /* --- suspension ------------------------------------------------------------------------ */
@@ -157,12 +165,10 @@ void sched_suspend(struct vp *vp, uint32_t bits)
     if (vp->state == VP_READY || vp->state == VP_BLOCKED)
         vp->state = VP_SUSPENDED;
     bool running = vp->state == VP_RUNNING;
-    struct lp *lp = vp->lp;
+    struct lp *lp = vp->lp, *kick = NULL;
     if (running) {
         lp->reschedule = 1;
-        arch_barrier();
-        if (lp != lp_self() && lp->in_guest)
-            lp_kick(lp);
+        kick = if_in_guest(lp);
     }
     /* A VP that sleeps on another LP leaves its VMCS active there; that LP gives it up when told. */
     struct lp *holder = vp->vmcs_lp;
@@ -170,9 +176,10 @@ void sched_suspend(struct vp *vp, uint32_t bits)
     if (elsewhere) {
         holder->release = vp;
         holder->idle = false;
-        lp_kick(holder);
+        kick = holder;
     }
     lock_release(&hv.sched_lock);
+    kick_outside(kick);
 
     if (!running && holder == lp_self())
         vp_unload(vp);
@@ -200,10 +207,12 @@ void sched_release(struct lp *lp)
 void sched_resume(struct vp *vp, uint32_t bits)
 {
     lock_take(&hv.sched_lock);
+    struct lp *kick = NULL;
     vp->suspend &= ~bits;
     if (vp->state == VP_SUSPENDED && !vp->suspend)
-        make_ready(vp);
+        kick = make_ready(vp);
     lock_release(&hv.sched_lock);
+    kick_outside(kick);
 }
 
 bool sched_is_stopped(struct vp *vp)

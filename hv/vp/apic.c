@@ -46,6 +46,12 @@ static unsigned processor_priority(struct vp *vp)
     return (tpr & 0xF0) >= isr_class ? tpr : isr_class;
 }
 
+bool vapic_any_request(const struct vp *vp)
+{
+    const uint64_t *irr = vp->apic.irr;
+    return (irr[0] | irr[1] | irr[2] | irr[3]) != 0;
+}
+
 int vapic_highest_request(const struct vp *vp) { return highest(vp->apic.irr); }
 
 int vapic_deliverable(struct vp *vp)

@@ -37,6 +37,7 @@ void vapic_stop(struct vp *); /* no timer fires any more */
 void vapic_raise(struct vp *, unsigned vector);
 /* Highest vector that may be delivered now given TPR and ISR, or -1. */
 int vapic_deliverable(struct vp *);
+bool vapic_any_request(const struct vp *);
 /* Highest requested vector, or -1. */
 int vapic_highest_request(const struct vp *);
 /* Moves a vector from IRR to ISR: it is being injected. */

@@ -103,8 +103,13 @@ static void set_tpr_threshold(struct vp *vp, int highest)
 
 static void inject_interrupt(struct vp *vp)
 {
-    int vector = vapic_deliverable(vp);
     bool window = false;
+    if (!vapic_any_request(vp)) { /* the usual case */
+        vmx_set_window(vp, false);
+        set_tpr_threshold(vp, -1);
+        return;
+    }
+    int vector = vapic_deliverable(vp);
     if (vector >= 0) {
         bool open = arch_vmread(VMCS_GUEST_RFLAGS) & RFLAGS_IF
             && !(arch_vmread(VMCS_GUEST_INTERRUPTIBILITY) & (VMX_BLOCKED_STI | VMX_BLOCKED_MOV_SS));
@@ -154,9 +159,8 @@ static void start_by_sipi(struct vp *vp)
     arch_vmwrite(VMCS_GUEST_RIP, 0);
 }
 
-static void settle_requests(struct vp *vp)
+static void carry_out(struct vp *vp, uint32_t request)
 {
-    uint32_t request = __atomic_exchange_n(&vp->request, 0, __ATOMIC_SEQ_CST);
     if (request & REQUEST_NMI)
         vp->nmi_pending = true;
     if (request & REQUEST_SYNIC) {
@@ -167,10 +171,16 @@ static void settle_requests(struct vp *vp)
     }
     if (request & REQUEST_INIT)
         vp_reset_registers(vp, false);
-    if (vp->sipi_pending)
-        start_by_sipi(vp);
     if (request & REQUEST_FLUSH && vmx.has_vpid)
         arch_invvpid_context(vp->vpid);
+}
+
+static void settle_requests(struct vp *vp)
+{
+    if (vp->request)
+        carry_out(vp, __atomic_exchange_n(&vp->request, 0, __ATOMIC_SEQ_CST));
+    if (vp->sipi_pending)
+        start_by_sipi(vp);
     uint64_t generation = __atomic_load_n(&vp->partition->gpa.generation, __ATOMIC_SEQ_CST);
     if (vp->ept_generation != generation) {
         arch_invept_context(vp->partition->gpa.eptp);
