@@ -118,7 +118,8 @@ add_chain(struct bounds *b, const struct insn *r, unsigned form)
 static bool
 has_chain(unsigned form)
 {
-    return form < FORM_exit && !(form_info[form].memory & (PUSH | POP | FRAME)) && (form < FORM_enter || form > FORM_ret);
+    return form < FORM_exit && !(form_info[form].memory & (PUSH | POP | FRAME)) &&
+           (form < FORM_enter || form > FORM_ret);
 }
 
 static void

@@ -79,13 +79,14 @@ touch_l3(struct machine *m, uint64_t line)
     return hit;
 }
 
+/* What an L1 evicts needs not be forgotten: the filter's place of the old line is the new line's. */
+_Static_assert((int)CORE_L1D_SETS % (int)RECENT_LINES == 0, "lines of one set share a place in the filter");
+_Static_assert((int)CORE_L1I_SETS % (int)RECENT_CODE == 0, "lines of one set share a place in the filter");
+
 static bool
 touch_l1(struct cpu_time *t, uint64_t line, bool write)
 {
-    uint64_t evicted = NO_LINE;
-    bool hit = tags_touch(&t->l1d, line, &evicted);
-    if (evicted != NO_LINE)
-        forget(t, evicted);
+    bool hit = tags_touch(&t->l1d, line, NULL);
     t->recent[line % RECENT_LINES] = line << 1 | write;
     return hit;
 }
@@ -124,11 +125,8 @@ uint32_t
 cache_code(struct cpu *c, uint64_t line)
 {
     struct cpu_time *t = c->time;
-    uint64_t evicted = NO_LINE;
-    if (tags_touch(&t->l1i, line, &evicted))
+    if (tags_touch(&t->l1i, line, NULL))
         return 0;
-    if (evicted != NO_LINE && t->recent_code[evicted % RECENT_CODE] == evicted)
-        t->recent_code[evicted % RECENT_CODE] = NO_LINE;
     if (tags_touch(&t->l2, line, NULL))
         return BEYOND_L2;
     return touch_l3(c->machine, line) ? BEYOND_L3 : BEYOND_DRAM;

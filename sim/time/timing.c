@@ -57,7 +57,8 @@ void
 timing_cpu_free(struct cpu *c)
 {
     if (c->time) {
-        struct tags *all[] = { &c->time->l1d, &c->time->l1i, &c->time->l2, &c->time->dtlb, &c->time->itlb, &c->time->stlb };
+        struct cpu_time *t = c->time;
+        struct tags *all[] = { &t->l1d, &t->l1i, &t->l2, &t->dtlb, &t->itlb, &t->stlb };
         for (size_t i = 0; i < sizeof all / sizeof *all; i++)
             tags_free(all[i]);
     }

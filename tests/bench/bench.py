@@ -96,13 +96,28 @@ def packets(bench):
                 rate, floor = count / (long - short), FLOOR[path] / (1 if mode == "functional" else 2)
                 mips = (second["instructions"] - first["instructions"]) / (long - short) / 1e6
                 peak = max(peak, rss)
-                body.append((mode, placement, path, f"{rate:,.0f}", f"{floor:,.0f}", verdict(rate >= floor), f"{mips:.0f}",
-                             f"{second['instructions'] / second['packets_offered']:,.0f}", f"{long:.2f}"))
+                body.append((mode, placement, path, f"{rate:,.0f}", f"{floor:,.0f}", verdict(rate >= floor),
+                             f"{mips:.0f}", f"{second['instructions'] / second['packets_offered']:,.0f}",
+                             f"{long:.2f}"))
                 print("  ".join(map(str, body[-1])), flush=True)
     memory = (f"Peak resident memory over all of these: {peak:.0f} MiB with {MEMORY_MIB} MiB of guest memory "
               f"(floor: guest memory + {MEMORY_OVER_MIB} MiB, {verdict(peak <= MEMORY_MIB + MEMORY_OVER_MIB)}).")
-    return table(("timing", "placement", "path", "packets/s", "floor", "", "MIPS", "instructions/packet", "whole run [s]"),
-                 body) + "\n\n" + memory
+    header = ("timing", "placement", "path", "packets/s", "floor", "", "MIPS", "instructions/packet", "whole run [s]")
+    return table(header, body) + "\n\n" + memory
+
+
+def operations(bench):
+    """What a child measures itself (guests/mini/work_bench.c), alone on its processor. [cycles]"""
+    beside = {"hypercall": "KVM 1300, Xen 1228 (Dall et al., ISCA 2016, E5-2450)"}
+    body = []
+    for name in ("hypercall", "signal", "cpuid", "msr", "time", "memory"):
+        bench.run(bench.short // 100, timing="approx", placement="monolithic", io_path="vmbus", processors=3, children=2,
+                  child_lps="1,2", workloads=f"replayer,bench:{name}")
+        console = (bench.folder / "out/monolithic-vmbus/console.txt").read_text()
+        found = re.search(rf"bench {name}: (\d+) cycles", console)
+        body.append((name, found[1] if found else "not finished", beside.get(name, "-")))
+        print("  ".join(body[-1]), flush=True)
+    return table(("operation", "cycles", "published"), body)
 
 
 def curve(bench, points, measure, what):
@@ -153,6 +168,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(arguments.build, folder, arguments.quick)
         parts = {"host": host(), "workload": workload(bench), "packets": packets(bench)}
+        parts["operations"] = operations(bench)
         parts["scale-packets"], parts["scale-partitions"] = scaling(bench)
     if arguments.print:
         print("\n\n".join(parts.values()))

@@ -18,7 +18,9 @@ static struct machine *
 new_machine(unsigned cpus)
 {
     char error[256];
-    const struct machine_config config = { .ram_size = 32 << 20, .cpu_count = cpus, .quantum = 1000, .timing_approx = true };
+    const struct machine_config config = {
+        .ram_size = 32 << 20, .cpu_count = cpus, .quantum = 1000, .timing_approx = true,
+    };
     struct machine *m = machine_new(&config, error, sizeof error);
     assert_non_null(m);
     return m;
@@ -152,19 +154,31 @@ static void the_hot_filter_agrees_with_the_model(void **state)
     machine_free(m);
 }
 
-static void times_state_is_machine_state(void **state)
+static void every_part_of_the_models_state_is_hashed(void **state)
 {
-    struct machine *a = new_machine(1), *b = new_machine(1);
+    struct machine *m = new_machine(1);
+    struct cpu_time *t = m->cpu[0]->time;
     (void)state;
-    assert_true(machine_hash(a) == machine_hash(b));
-    cost(a, 0, FAR_LINE, false);
-    assert_false(machine_hash(a) == machine_hash(b));
-    cost(b, 0, FAR_LINE, false);
-    assert_true(machine_hash(a) == machine_hash(b));
-    time_branch(a->cpu[0], 0x1000, 0, BRANCH_CONDITIONAL, true);
-    assert_false(machine_hash(a) == machine_hash(b));
-    machine_free(a);
-    machine_free(b);
+    cost(m, 0, FAR_LINE, false);
+    uint64_t *const words[] = {
+        &t->recent[3], &t->recent_code[3], &t->stream[3], &t->chased, &t->miss_at, &t->hidden, &t->hidden_at,
+        &t->predictor.target[3], &t->predictor.history, &t->predictor.return_to[3], t->l1d.tag, t->l1i.tag, t->l2.tag,
+        t->dtlb.tag, t->itlb.tag, t->stlb.tag, m->timing->l3.tag, &m->timing->owner[3], &m->cpu[0]->bucket_cycles[3],
+    };
+    uint64_t before = machine_hash(m);
+    for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++) {
+        *words[i] ^= 1;
+        assert_false(machine_hash(m) == before);
+        *words[i] ^= 1;
+    }
+    t->predictor.counter[3] ^= 1;
+    assert_false(machine_hash(m) == before);
+    t->predictor.counter[3] ^= 1;
+    t->predictor.return_top ^= 1;
+    assert_false(machine_hash(m) == before);
+    t->predictor.return_top ^= 1;
+    assert_true(machine_hash(m) == before);
+    machine_free(m);
 }
 
 /* --- blocks ------------------------------------------------------------------------------ */
@@ -222,7 +236,7 @@ int main(void)
         cmocka_unit_test(a_device_writes_into_the_l3),
         cmocka_unit_test(what_is_flushed_is_walked_again),
         cmocka_unit_test(the_hot_filter_agrees_with_the_model),
-        cmocka_unit_test(times_state_is_machine_state),
+        cmocka_unit_test(every_part_of_the_models_state_is_hashed),
         cmocka_unit_test(a_block_costs_its_narrowest_resource),
         cmocka_unit_test(carries_go_through_the_flags),
     };
