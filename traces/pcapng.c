@@ -113,14 +113,21 @@ pcapng_open(const char *path, const char *interface_name, char *error, size_t er
 void
 pcapng_write(struct pcapng *p, uint64_t at_ns, enum pcapng_direction direction, const uint8_t *frame, size_t size)
 {
+    pcapng_write_cut(p, at_ns, direction, frame, size, size);
+}
+
+void
+pcapng_write_cut(struct pcapng *p, uint64_t at_ns, enum pcapng_direction direction, const uint8_t *frame, size_t kept,
+                 size_t size)
+{
     uint32_t flags = direction;
     begin_block(p, BLOCK_PACKET);
     put_32(p, 0); /* interface */
     put_32(p, (uint32_t)(at_ns >> 32));
     put_32(p, (uint32_t)at_ns);
-    put_32(p, (uint32_t)size); /* captured */
+    put_32(p, (uint32_t)kept); /* captured */
     put_32(p, (uint32_t)size); /* original */
-    put(p, frame, size);
+    put(p, frame, kept);
     put_option(p, OPTION_EPB_FLAGS, &flags, sizeof flags);
     end_block(p);
 }

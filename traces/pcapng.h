@@ -19,6 +19,8 @@ enum pcapng_direction { PCAPNG_INBOUND = 1, PCAPNG_OUTBOUND = 2 }; /* epb_flags 
 /* 'interface_name' appears in Wireshark, e.g. "wire" or "child0". NULL: 'error' says why. */
 struct pcapng *pcapng_open(const char *path, const char *interface_name, char *error, size_t error_size);
 void pcapng_write(struct pcapng *, uint64_t at_ns, enum pcapng_direction, const uint8_t *frame, size_t size);
+/* The same for a frame of which only the first 'kept' of 'size' bytes are known. */
+void pcapng_write_cut(struct pcapng *, uint64_t at_ns, enum pcapng_direction, const uint8_t *frame, size_t kept, size_t size);
 /* Frees. False: nothing was left under the final name, 'error' says why. */
 bool pcapng_close(struct pcapng *, char *error, size_t error_size);
 

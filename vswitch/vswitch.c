@@ -65,14 +65,14 @@ static enum vsw_io assign(unsigned child, struct vsw_port *port)
     if (!path || equal(path, "vmbus") || port->info.network != VSW_EXTERNAL)
         return VSW_IO_SYNTHETIC;
     if (equal(path, "vmq")) {
-        if (port->info.vlan == 0 && nicdrv_pool_assign(child, port->info.mac))
+        if (port->info.vlan == 0 && nicdrv_pool_assign(child, port->info.mac, port->info.lossless))
             return VSW_IO_VMQ;
         svc_log("vswitch: child %u gets no queue of the card, its frames go through the switch\n", child);
         return VSW_IO_SYNTHETIC;
     }
     if (equal(path, "sriov")) {
         struct svc_vf vf;
-        if (port->info.vlan == 0 && nicdrv_vf_assign(child, port->info.mac, &vf) &&
+        if (port->info.vlan == 0 && nicdrv_vf_assign(child, port->info.mac, port->info.lossless, &vf) &&
             svc_vf_assign(child, &vf))
             return VSW_IO_VF;
         svc_log("vswitch: child %u gets no virtual function, its frames go through the switch\n", child);
@@ -94,7 +94,7 @@ static void vswitch_child_created(unsigned child)
     port->info.network = network_of(child);
     port->info.vlan = (uint16_t)svc_config_number(child_key(key, child, "vlan"), 0);
     port->info.mtu = vsw->mtu;
-    port->info.lossless = svc_config_number("lossless", 1) != 0;
+    port->info.lossless = svc_config_number(child_key(key, child, "lossless"), svc_config_number("lossless", 1)) != 0;
     port->info.vf_serial = child + 1;
     if (!vsw_fdb_add(&vsw->fdb[port->info.network], port->mac, (uint16_t)(VSW_PORT_CHILD + child)))
         svc_panic("child%u.mac: another child of the network has this address\n", child);

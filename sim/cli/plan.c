@@ -54,6 +54,7 @@ write_child(struct text *t, const struct plan *p, unsigned k)
     item(e->child_lps, k, lp, sizeof lp);
     add(t, "child%u.mac=%02x:%02x:%02x:%02x:%02x:%02x\nchild%u.workload=%s\nchild%u.network=external\n",
         k, m[0], m[1], m[2], m[3], m[4], m[5], k, workload, k);
+    add(t, "child%u.lossless=%d\n", k, e->lossless && k < replaying_children(e));
     if (strcmp(lp, "any"))
         add(t, "child%u.lp=%s\n", k, lp);
 }
@@ -186,6 +187,7 @@ plan_testbed(const struct plan *p, const struct plan_run *run)
         .hv_image = run->hv_image, .root_image = run->root_image, .child_image = run->child_image,
         .config_text = run->config_text, .schedule = p->schedule, .accounted = p->schedule->replaying,
         .reserved_per_child = run->io_path != IO_PATH_VMBUS, .lossless = e->lossless,
+        .switch_capture = e->switch_capture,
         .patience_ns = e->patience_ms * 1000000,
     };
 }

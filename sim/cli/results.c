@@ -69,6 +69,7 @@ make_run(const struct plan *p, const struct results_run *run)
     json_object_set_new(o, "timing", json_string(timing_mode_name(p->experiment.timing)));
     json_object_set_new(o, "end", json_string(end_name(run->end)));
     put_number(o, "packets_offered", r->offered);
+    put_number(o, "packets_from_others", r->others);
     put_number(o, "packets_delivered", r->delivered);
     json_object_set_new(o, "packets_dropped", make_drops(r));
     json_object_set_new(o, "payload_hash", hexadecimal(r->payload_hash));

@@ -26,7 +26,7 @@ struct lab_wire {
     uint64_t free_at;          /* the line to the card is idle from here on [cycle] */
     uint64_t paused_until;     /* [cycle] */
     uint64_t paused_cycles;
-    uint64_t received, received_bytes, received_hash;
+    uint64_t received, received_replay, received_bytes, received_hash;
 };
 
 static uint64_t
@@ -91,11 +91,21 @@ arrive(void *ctx, uint64_t now)
     plan(w, now);
 }
 
+static bool
+is_from_replayer(const struct lab_wire *w, const uint8_t *frame, size_t size)
+{
+    for (unsigned k = 0; size >= 12 && k < w->schedule->replaying; k++)
+        if (!memcmp(frame + 6, w->schedule->child[k].mac, 6))
+            return true;
+    return false;
+}
+
 static void
 transmitted(void *ctx, const uint8_t *frame, size_t size, uint64_t now)
 {
     struct lab_wire *w = ctx;
     w->received++;
+    w->received_replay += is_from_replayer(w, frame, size);
     w->received_bytes += size;
     w->received_hash = hash_frame(w->received_hash, frame, size);
     if (w->observer)
@@ -178,6 +188,7 @@ lab_wire_state(struct lab_wire *w, struct state *s)
     STATE_VISIT(s, w->paused_until);
     STATE_VISIT(s, w->paused_cycles);
     STATE_VISIT(s, w->received);
+    STATE_VISIT(s, w->received_replay);
     STATE_VISIT(s, w->received_bytes);
     STATE_VISIT(s, w->received_hash);
     if (w->next > w->schedule->wire_count)
@@ -188,6 +199,7 @@ lab_wire_state(struct lab_wire *w, struct state *s)
 uint32_t lab_wire_sent(const struct lab_wire *w) { return w->next; }
 bool lab_wire_sent_all(const struct lab_wire *w) { return w->started && w->next == w->schedule->wire_count; }
 uint64_t lab_wire_received(const struct lab_wire *w) { return w->received; }
+uint64_t lab_wire_received_replay(const struct lab_wire *w) { return w->received_replay; }
 uint64_t lab_wire_received_bytes(const struct lab_wire *w) { return w->received_bytes; }
 uint64_t lab_wire_received_hash(const struct lab_wire *w) { return w->received_hash; }
 uint64_t lab_wire_paused_cycles(const struct lab_wire *w) { return w->paused_cycles; }

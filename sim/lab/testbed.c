@@ -17,9 +17,10 @@
 #include "sim/lab/testbed_ports.h"
 #include "sim/lab/tracker.h"
 #include "sim/lab/lab_wire.h"
+#include "sim/lab/switch_capture.h"
 #include "sim/platform/platform.h"
 
-enum { NIC_BDF = 0x0100, SNAPSHOT_ZSTD_LEVEL = 3, REASON_LOST };
+enum { NIC_BDF = 0x0100, SNAPSHOT_ZSTD_LEVEL = 3, QUIET_SLICES = 20 };
 
 struct testbed {
     struct testbed_config config;
@@ -30,6 +31,7 @@ struct testbed {
     struct testbed_images *images;
     struct testbed_ports *ports;
     struct tracker *tracker;
+    struct switch_capture *switch_capture; /* or NULL */
     struct event heartbeat;              /* ends each slice, so that an idle machine is no deadlock */
     uint64_t slice;                      /* slices done */
     enum testbed_phase phase;
@@ -39,6 +41,7 @@ struct testbed {
     uint64_t begin_charged[BUCKET_MAX];           /* [1/16 cycle] */
     uint64_t begin_instructions;
     uint64_t last_progress_slice, last_accounted;
+    uint64_t last_delivery_slice, last_delivered;
     uint64_t lost;                       /* missing when given up */
     char failure[4608];
 };
@@ -103,7 +106,7 @@ take_tally(const struct testbed *t)
     add_report(t, &sum, LAB_CHANNEL_ROOT);
     for (unsigned k = 0; k < t->config.accounted; k++)
         add_report(t, &sum, LAB_CHANNEL_CHILD + k);
-    sum.delivered = sum.counter[LAB_DELIVERED] + lab_wire_received(t->wire);
+    sum.delivered = sum.counter[LAB_DELIVERED] + lab_wire_received_replay(t->wire);
     for (unsigned i = LAB_DROP_RESERVED_MULTICAST; i <= LAB_DROP_LAST; i++)
         sum.dropped += sum.counter[i];
     for (unsigned reason = NIC_DROP_NONE + 1; reason < NIC_DROP_COUNT; reason++)
@@ -206,10 +209,23 @@ fail(struct testbed *t, enum machine_stop stop)
              (double)machine_cycles_to_ns(t->machine->now) / 1e6, t->machine->stop_text);
 }
 
+/* Children that do not replay drop and send frames of their own; while there
+ * are any, the count alone does not tell the end: deliveries must have ceased, too. */
 static bool
-all_done(const struct testbed *t, uint64_t count)
+deliveries_ceased(struct testbed *t)
 {
-    return lab_wire_sent_all(t->wire) && lab_device_sent_all(t->lab) >= t->config.accounted && nic_idle(t->nic)
+    uint64_t delivered = take_tally(t).delivered;
+    if (delivered != t->last_delivered) {
+        t->last_delivered = delivered;
+        t->last_delivery_slice = t->slice;
+    }
+    return t->config.schedule->children == t->config.accounted || t->slice - t->last_delivery_slice >= QUIET_SLICES;
+}
+
+static bool
+all_done(struct testbed *t, uint64_t count)
+{
+    return deliveries_ceased(t) && lab_wire_sent_all(t->wire) && lab_device_sent_all(t->lab) >= t->config.accounted && nic_idle(t->nic)
         && count >= t->offered;
 }
 
@@ -265,6 +281,7 @@ testbed_advance(struct testbed *t, unsigned slices)
             break;
         }
         t->slice++;
+        switch_capture_poll(t->switch_capture);
         judge(t);
     }
     return t->phase;
@@ -301,6 +318,16 @@ report_drops(const struct testbed *t, const struct tally *sum, struct testbed_re
     for (unsigned reason = NIC_DROP_NONE + 1; reason < NIC_DROP_COUNT; reason++)
         add_drop(r, nic_drop_name(reason), nic_dropped(t->nic, reason));
     add_drop(r, "lost", t->lost);
+}
+
+/* Frames of children that do not replay: what they got delivered, and what of theirs was dropped. */
+static void
+report_others(const struct testbed *t, const struct tally *sum, struct testbed_result *r)
+{
+    uint64_t echoed = r->wire_received - lab_wire_received_replay(t->wire), planned = r->delivered + sum->dropped + t->lost;
+    r->others = echoed + (planned > t->offered ? planned - t->offered : 0);
+    r->offered += r->others;
+    r->delivered += echoed;
 }
 
 static void
@@ -351,6 +378,7 @@ testbed_result(struct testbed *t, struct testbed_result *r)
     r->paused_ns = machine_cycles_to_ns(lab_wire_paused_cycles(t->wire));
     report_drops(t, &sum, r);
     report_children(t, r);
+    report_others(t, &sum, r);
     if (t->measuring)
         report_cycles(t, r);
 }
@@ -381,6 +409,8 @@ visit_testbed(struct testbed *t, struct state *s)
     STATE_VISIT(s, t->begin_instructions);
     STATE_VISIT(s, t->last_progress_slice);
     STATE_VISIT(s, t->last_accounted);
+    STATE_VISIT(s, t->last_delivery_slice);
+    STATE_VISIT(s, t->last_delivered);
     tracker_state(t->tracker, s);
     event_state(t->machine->events, &t->heartbeat, s);
 }
@@ -502,6 +532,16 @@ build_laboratory(struct testbed *t, char *error, size_t error_size)
     return true;
 }
 
+static bool
+open_switch_capture(struct testbed *t, char *error, size_t error_size)
+{
+    const struct image *image = testbed_images_with(t->images, "vsw_capture_ring");
+    if (!t->config.switch_capture || !t->config.pcapng_folder || !image)
+        return true;
+    t->switch_capture = switch_capture_new(t->machine, image, t->config.pcapng_folder, error, error_size);
+    return t->switch_capture != NULL;
+}
+
 struct testbed *
 testbed_new(const struct testbed_config *config, char *error, size_t error_size)
 {
@@ -519,7 +559,8 @@ testbed_new(const struct testbed_config *config, char *error, size_t error_size)
     }
     if (t->images) {
         testbed_images_watch(t->images, t->tracker);
-        return t;
+        if (open_switch_capture(t, error, error_size))
+            return t;
     }
     testbed_free(t, ignored, sizeof ignored);
     return NULL;
@@ -534,6 +575,7 @@ testbed_free(struct testbed *t, char *error, size_t error_size)
         t->machine->trace = NULL;
     }
     good = testbed_ports_free(t->ports, error, error_size) && good;
+    good = switch_capture_free(t->switch_capture, error, error_size) && good;
     testbed_images_free(t->images);
     if (t->machine)
         event_cancel(t->machine->events, &t->heartbeat);

@@ -37,6 +37,7 @@ struct testbed_config {
     unsigned accounted;                /* children [0, accounted) whose deliveries count */
     bool reserved_per_child;           /* reserved multicast reaches every child (vmq, sriov), not only the switch */
     bool lossless;
+    bool switch_capture;               /* write what the switch's capture extension sees */
     uint64_t patience_ns;              /* virtual time without progress */
     const char *trace_folder;          /* CTF, or NULL */
     const char *pcapng_folder;         /* captures per port, or NULL */
@@ -56,6 +57,7 @@ struct testbed_child_result {
 /* What a run has measured so far; complete once the phase is FINISHED. */
 struct testbed_result {
     uint64_t offered, delivered;
+    uint64_t others;                  /* of the offered: frames of children that do not replay */
     struct testbed_drop drop[TESTBED_DROPS_MAX]; /* only reasons with a count */
     unsigned drop_count;
     uint64_t payload_hash, wire_hash, wire_received;

@@ -114,6 +114,15 @@ testbed_images_child(const struct testbed_images *t)
     return t->image[CHILD];
 }
 
+const struct image *
+testbed_images_with(const struct testbed_images *t, const char *symbol)
+{
+    for (unsigned i = HV; i <= ROOT; i++)
+        if (image_symbol_by_name(t->image[i], symbol))
+            return t->image[i];
+    return NULL;
+}
+
 void
 testbed_images_free(struct testbed_images *t)
 {

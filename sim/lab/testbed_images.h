@@ -24,6 +24,8 @@ struct testbed_images *testbed_images_load(struct machine *, const struct testbe
 /* Watches the functions of the images at system-physical addresses. */
 void testbed_images_watch(const struct testbed_images *, struct tracker *);
 const struct image *testbed_images_child(const struct testbed_images *);
+/* The image that holds the named symbol at a system-physical address, or NULL. */
+const struct image *testbed_images_with(const struct testbed_images *, const char *symbol);
 void testbed_images_free(struct testbed_images *);
 uint64_t testbed_images_hash(const struct testbed_images *); /* of all bytes loaded */
 

@@ -46,6 +46,7 @@ struct boot_info {
  *   children=N   root.vps=1   child.memory=BYTES   mtu=1500   lossless=0|1
  *   nic.bdf=0x0100                          PF of the card (hex bdf)
  *   childN.mac=02:00:00:00:00:01   childN.workload=replayer|sink|echo|garbage|bench:<name>
+ *   childN.lossless=0|1                     this child may hold the card's packet buffer [lossless]
  *   childN.vlan=0   childN.network=external|internal|private
  *   root.lp=0   childN.lp=1                 pinning; absent = any
  *   switch.capture=0|1   switch.filter=...  extensions

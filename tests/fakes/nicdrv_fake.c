@@ -93,8 +93,9 @@ void nicdrv_returned(struct svc_packet *batch, unsigned count)
     }
 }
 
-bool nicdrv_pool_assign(unsigned child, const uint8_t mac[6])
+bool nicdrv_pool_assign(unsigned child, const uint8_t mac[6], bool lossless)
 {
+    (void)lossless;
     (void)mac;
     card.pool[child].assigned = true;
     return true;
@@ -160,8 +161,9 @@ void nicdrv_fake_pool_release(unsigned child)
 
 void nicdrv_transmit_awaited(unsigned child) { (void)child; }
 
-bool nicdrv_vf_assign(unsigned child, const uint8_t mac[6], struct svc_vf *vf)
+bool nicdrv_vf_assign(unsigned child, const uint8_t mac[6], bool lossless, struct svc_vf *vf)
 {
+    (void)lossless;
     (void)child;
     (void)mac;
     *vf = (struct svc_vf){ .bdf = 0x0180 };

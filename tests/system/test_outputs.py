@@ -30,6 +30,13 @@ class Outputs(lab.LabTest):
         port = self.tool("tshark", "-r", self.run_folder / "child0.pcapng", "-T", "fields", "-e", "eth.dst", "-e", "eth.src").splitlines()
         self.assertEqual(len(port), self.run["children"][0]["delivered"] + self.run["children"][0]["sent"])
 
+    def test_the_switchs_capture_extension_writes_pcapng(self):
+        self.run_experiment("placement=monolithic", "io_path=vmbus", "switch_capture=true", out="switch")
+        path = self.folder / "switch/monolithic-vmbus/switch.pcapng"
+        lines = self.tool("tshark", "-r", path, "-T", "fields", "-e", "frame.len").splitlines()
+        self.assertGreater(len(lines), 600)
+        self.assertIn("1514", lines)
+
     def test_babeltrace_opens_the_trace(self):
         out = self.tool("babeltrace2", self.run_folder / "trace")
         self.assertIn("vm_exit", out)

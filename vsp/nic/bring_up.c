@@ -196,6 +196,7 @@ bool nicdrv_bring_up(struct nicdrv *d)
     unsigned queue = d->our_pool * NICDRV_QUEUES_PER_POOL;
     nicdrv_rxq_prepare(&d->rx, queue, d->mtu > 1500 ? NICDRV_RX_SIZE_JUMBO : NICDRV_RX_SIZE);
     nicdrv_txq_prepare(&d->tx, queue, NICDRV_VECTOR_TX, NICDRV_TX_SIZE);
+    d->rx.lossless = d->lossless;
     nicdrv_rxq_start(d, &d->rx);
     nicdrv_txq_start(d, &d->tx);
     nicdrv_rx_buffers(d);

@@ -32,6 +32,7 @@ enum nicdrv_mode { NICDRV_PLAIN, NICDRV_VMDQ, NICDRV_SRIOV };
 struct nicdrv_rxq {
     unsigned index;              /* of the card */
     bool on;
+    bool lossless;               /* an empty queue holds the packet buffer instead of dropping */
     uint32_t size, clean, fill;  /* clean: next to be written back; fill: next to be given */
     uint32_t shown;              /* tail as the card knows it */
     struct i82599_desc *desc;

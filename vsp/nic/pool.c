@@ -34,7 +34,7 @@ static void pool_tx_interrupt(void *ctx)
 
 /* --- operations of the service --------------------------------------------------------- */
 
-bool nicdrv_pool_assign(unsigned child, const uint8_t mac[6])
+bool nicdrv_pool_assign(unsigned child, const uint8_t mac[6], bool lossless)
 {
     struct nicdrv *d = nicdrv_state;
     struct nicdrv_pool *pool = &d->pool[child];
@@ -44,6 +44,7 @@ bool nicdrv_pool_assign(unsigned child, const uint8_t mac[6])
     pool->assigned = true;
     pool->child = child;
     pool->pool = 1 + child;
+    pool->rx.lossless = lossless;
     bytes_copy(pool->mac, mac, sizeof pool->mac);
     if (!first)
         return true;

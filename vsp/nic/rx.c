@@ -30,7 +30,7 @@ void nicdrv_rxq_start(struct nicdrv *d, struct nicdrv_rxq *q)
                  d->buffer_size / NICDRV_BUFFER_UNIT << I82599_SRRCTL_BSIZEPACKET_SHIFT |
                      4u << I82599_SRRCTL_BSIZEHEADER_SHIFT |
                      (uint32_t)I82599_DESCTYPE_ADVANCED_ONE << I82599_SRRCTL_DESCTYPE_SHIFT |
-                     (d->lossless ? 0 : I82599_SRRCTL_DROP_EN));
+                     (q->lossless ? 0 : I82599_SRRCTL_DROP_EN));
     nicdrv_change(d, I82599_DCA_RXCTRL(n), 1u << 12, 0); /* its default is reserved: clear it */
     nicdrv_change(d, I82599_RXDCTL(n), I82599_RXDCTL_VME, I82599_RXDCTL_EN);
     if (!nicdrv_wait(d, I82599_RXDCTL(n), I82599_RXDCTL_EN, I82599_RXDCTL_EN, QUEUE_WAIT))
@@ -82,7 +82,8 @@ void nicdrv_rxq_show(struct nicdrv *d, struct nicdrv_rxq *q, bool now)
     q->shown = q->fill;
 }
 
-void nicdrv_rx(struct svc_packet *batch, unsigned count, int child)
+/* A step that traces show, so it is never inlined. */
+__attribute__((noinline)) void nicdrv_rx(struct svc_packet *batch, unsigned count, int child)
 {
     if (child < 0)
         vsw_input(batch, count, VSW_PORT_UPLINK);

@@ -83,7 +83,16 @@ static bool vf_ready(const struct nicdrv *d, uint16_t bdf)
     return false;
 }
 
-bool nicdrv_vf_assign(unsigned child, const uint8_t mac[6], struct svc_vf *vf)
+/* "Queue Drop Enable Register": a VF that gives no buffers must not hold the
+ * packet buffer of everybody, unless the experiment trusts it with that. */
+static void drop_when_empty(struct nicdrv *d, unsigned pool, bool drop)
+{
+    for (unsigned i = 0; i < NICDRV_QUEUES_PER_POOL; i++)
+        nicdrv_write(d, I82599_QDE, I82599_QDE_WE | (pool * NICDRV_QUEUES_PER_POOL + i) << I82599_QDE_INDEX_SHIFT |
+                     (drop ? I82599_QDE_ENABLE : 0));
+}
+
+bool nicdrv_vf_assign(unsigned child, const uint8_t mac[6], bool lossless, struct svc_vf *vf)
 {
     struct nicdrv *d = nicdrv_state;
     if (!d->present || d->mode != NICDRV_SRIOV || child >= d->vf_count)
@@ -108,6 +117,7 @@ bool nicdrv_vf_assign(unsigned child, const uint8_t mac[6], struct svc_vf *vf)
     };
     bytes_copy(d->vf[child].mac, mac, sizeof d->vf[child].mac);
     nicdrv_address_set(d, 1 + child, mac, 1ull << d->our_pool);
+    drop_when_empty(d, child, !lossless);
     /* The child has no configuration space: bus mastering and MSI-X are switched on for it. */
     svc_pci_write(vf->bdf, COMMAND, svc_pci_read(vf->bdf, COMMAND) | COMMAND_MASTER);
     uint32_t capability = svc_pci_read(vf->bdf, I82599_CAP_MSIX);
