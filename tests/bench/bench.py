@@ -22,7 +22,7 @@ DOC = ROOT / "docs/performance.md"
 PLACEMENTS, PATHS, MODES = ("microkernel", "monolithic"), ("vmbus", "vmq", "sriov"), ("functional", "approx")
 FLOOR = {"vmbus": 20000, "vmq": 30000, "sriov": 50000}  # packets per host second, functional; half in approx
 MEMORY_MIB, MEMORY_OVER_MIB = 512, 150
-TURNS = 2
+TURNS = 3
 
 
 def timed(command, **options):
@@ -111,7 +111,7 @@ def operations(bench):
     beside = {"hypercall": "KVM 1300, Xen 1228 (Dall et al., ISCA 2016, E5-2450)"}
     body = []
     for name in ("hypercall", "signal", "cpuid", "msr", "time", "memory"):
-        bench.run(bench.short // 100, timing="approx", placement="monolithic", io_path="vmbus", processors=3, children=2,
+        bench.run(bench.short // 4, timing="approx", placement="monolithic", io_path="vmbus", processors=3, children=2,
                   child_lps="1,2", workloads=f"replayer,bench:{name}")
         console = (bench.folder / "out/monolithic-vmbus/console.txt").read_text()
         found = re.search(rf"bench {name}: (\d+) cycles", console)
