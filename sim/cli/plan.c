@@ -6,7 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MTU_MIN = 1500, MTU_MAX = 9710, RTC_EPOCH = 1300000000 };
+enum { MTU_MIN = 1500, MTU_MAX = 9710, RTC_EPOCH = 1300000000, MEMORY_STEP = 16 << 20, CHILD_OWN = 12 << 20, MACHINE_OWN = 112 << 20 };
+#define MEMORY_MOST (3ull << 30) /* below the hole: what a capture may make of the memory by itself */
 
 struct text { char *at; size_t left; };
 
@@ -130,6 +131,33 @@ choose_mtu(const struct plan *p)
     return mtu < MTU_MAX ? mtu : MTU_MAX;
 }
 
+static uint64_t
+at_least(uint64_t asked, uint64_t needed)
+{
+    return asked >= needed ? asked : (needed + MEMORY_STEP - 1) / MEMORY_STEP * MEMORY_STEP;
+}
+
+/* What a child sends lies in its memory, and once more in the parent's: a long capture needs room. */
+static bool
+choose_memory(struct plan *p, char *error, size_t error_size)
+{
+    struct experiment *e = &p->experiment;
+    uint64_t modules = 0, longest = 0;
+    for (unsigned k = 0; k < p->schedule->children; k++) {
+        modules += p->schedule->child[k].module_size;
+        longest = p->schedule->child[k].module_size > longest ? p->schedule->child[k].module_size : longest;
+    }
+    e->child_memory = at_least(e->child_memory, CHILD_OWN + longest);
+    uint64_t needed = MACHINE_OWN + modules + e->children * e->child_memory;
+    if (needed > e->memory && needed > MEMORY_MOST) {
+        snprintf(error, error_size, "%s: its frames need %llu MiB of memory, more than %llu MiB; replay a part of it "
+                 "(`editcap -r` cuts captures)", e->capture, (unsigned long long)(needed >> 20), MEMORY_MOST >> 20);
+        return false;
+    }
+    e->memory = at_least(e->memory, needed);
+    return true;
+}
+
 static bool
 fill(struct plan *p, const char *images, char *error, size_t error_size)
 {
@@ -143,6 +171,8 @@ fill(struct plan *p, const char *images, char *error, size_t error_size)
         snprintf(error, error_size, "out of memory");
         return false;
     }
+    if (!choose_memory(p, error, error_size))
+        return false;
     for (unsigned placement = 0; placement < PLACEMENT_COUNT; placement++)
         for (unsigned path = 0; path < IO_PATH_COUNT; path++)
             if ((e->placements >> placement & 1) && (e->io_paths >> path & 1)

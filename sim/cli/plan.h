@@ -35,7 +35,8 @@ struct plan {
     unsigned run_count;
 };
 
-/* NULL with a message. 'images' is the folder of the software's images. */
+/* NULL with a message. 'images' is the folder of the software's images.  The
+ * plan's experiment has the memory that the capture needs, if that is more than was asked for. */
 struct plan *plan_new(const struct experiment *, const char *images, char *error, size_t error_size);
 void plan_free(struct plan *);
 /* A testbed configuration without folders, console and listener. */

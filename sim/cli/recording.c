@@ -12,7 +12,7 @@
 #include "sim/lab/run_log.h"
 #include "traces/outfile.h"
 
-struct session {
+struct live_run {
     struct recording *r;
     struct testbed *testbed;
     struct run_log *log;            /* NEW, RESUME */
@@ -44,7 +44,7 @@ path_in(const struct recording *r, const char *name)
 /* --- the progress line ---------------------------------------------------------- */
 
 static void
-show_progress(struct session *s, bool last)
+show_progress(struct live_run *s, bool last)
 {
     double now = host_seconds(), spent = now - s->began;
     if (s->r->quiet || !isatty(STDERR_FILENO) || (!last && now - s->last_shown < 0.2))
@@ -64,7 +64,7 @@ show_progress(struct session *s, bool last)
 
 /* Compares one expected record with what is now; false sets the message. */
 static bool
-compare(struct session *s, enum run_log_kind kind, uint64_t hash)
+compare(struct live_run *s, enum run_log_kind kind, uint64_t hash)
 {
     struct recording *r = s->r;
     uint64_t expected, now = testbed_machine(s->testbed)->now;
@@ -87,7 +87,7 @@ compare(struct session *s, enum run_log_kind kind, uint64_t hash)
 }
 
 static bool
-note_hash(struct session *s, enum run_log_kind kind)
+note_hash(struct live_run *s, enum run_log_kind kind)
 {
     struct recording *r = s->r;
     r->state_hash = testbed_hash(s->testbed);
@@ -102,7 +102,7 @@ note_hash(struct session *s, enum run_log_kind kind)
 }
 
 static bool
-open_log(struct session *s)
+open_log(struct live_run *s)
 {
     struct recording *r = s->r;
     char *path = path_in(r, "log");
@@ -127,7 +127,7 @@ open_log(struct session *s)
 /* --- snapshots --------------------------------------------------------------------- */
 
 static bool
-save_snapshot(struct session *s)
+save_snapshot(struct live_run *s)
 {
     struct recording *r = s->r;
     char *path = path_in(r, "snapshot.zst");
@@ -163,7 +163,7 @@ read_whole(const char *path, size_t *size)
 }
 
 static bool
-load_snapshot(struct session *s)
+load_snapshot(struct live_run *s)
 {
     struct recording *r = s->r;
     char *path = path_in(r, "snapshot.zst");
@@ -180,7 +180,7 @@ load_snapshot(struct session *s)
 /* --- the run ------------------------------------------------------------------------ */
 
 static bool
-open_session(struct session *s)
+open_run(struct live_run *s)
 {
     struct recording *r = s->r;
     const struct experiment *e = &r->plan->experiment;
@@ -209,7 +209,7 @@ open_session(struct session *s)
 
 /* Slices up to the next multiple of the hash period, a few at a time so that people can interrupt. */
 static bool
-advance_to_hash(struct session *s, unsigned *since_hash)
+advance_to_hash(struct live_run *s, unsigned *since_hash)
 {
     enum { SLICES_AT_ONCE = 10 };
     struct recording *r = s->r;
@@ -226,7 +226,7 @@ advance_to_hash(struct session *s, unsigned *since_hash)
 }
 
 static enum recording_end
-interrupt(struct session *s)
+interrupt(struct live_run *s)
 {
     if (s->r->mode == RECORDING_CHECK)
         return RECORDING_INTERRUPTED;
@@ -234,7 +234,7 @@ interrupt(struct session *s)
 }
 
 static enum recording_end
-drive(struct session *s)
+drive(struct live_run *s)
 {
     struct recording *r = s->r;
     unsigned since_hash = (unsigned)(testbed_slices(s->testbed) % s->slices_per_hash); /* not 0 after a resume */
@@ -255,7 +255,7 @@ drive(struct session *s)
 }
 
 static void
-keep_results(struct session *s)
+keep_results(struct live_run *s)
 {
     struct recording *r = s->r;
     testbed_result(s->testbed, &r->result);
@@ -266,7 +266,7 @@ keep_results(struct session *s)
 }
 
 static enum recording_end
-close_session(struct session *s, enum recording_end end)
+close_run(struct live_run *s, enum recording_end end)
 {
     struct recording *r = s->r;
     char why[512];
@@ -287,21 +287,21 @@ close_session(struct session *s, enum recording_end end)
 enum recording_end
 recording_run(struct recording *r)
 {
-    struct session *s = calloc(1, sizeof *s);
+    struct live_run *s = calloc(1, sizeof *s);
     enum recording_end end = RECORDING_UNUSABLE;
     if (!s)
         abort();
     s->r = r;
     s->began = host_seconds();
     r->hashes = 0;
-    if (open_session(s)) {
+    if (open_run(s)) {
         end = drive(s);
         keep_results(s);
         show_progress(s, true);
         testbed_report_crosscheck(s->testbed, stdout);
     }
     r->host_seconds = host_seconds() - s->began;
-    end = close_session(s, end);
+    end = close_run(s, end);
     if (end == RECORDING_FINISHED && r->mode == RECORDING_RESUME) {
         char *snapshot = path_in(r, "snapshot.zst");
         unlink(snapshot);
