@@ -59,19 +59,33 @@ static unsigned device_send(struct link *link, struct svc_packet *batch, unsigne
     return taken;
 }
 
+/* The MTU bounds what follows the Ethernet header; a VLAN tag does not count. */
+static bool too_long(const struct link *link, const struct svc_packet *packet)
+{
+    enum { HEADER = 14, TAG = 4, TYPE = 12 };
+    bool tagged = packet->length >= HEADER + TAG && packet->data[TYPE] == 0x81 && packet->data[TYPE + 1] == 0x00;
+    return packet->length > link->mtu + HEADER + (tagged ? TAG : 0);
+}
+
+/* Frames that are not sent on any path, and why; 0 = send it. */
+static unsigned refused(const struct link *link, const struct svc_packet *packet)
+{
+    return reserved(destination(packet)) ? LAB_DROP_RESERVED_MULTICAST : too_long(link, packet) ? LAB_DROP_OVERSIZE : 0;
+}
+
 unsigned mini_link_send(struct svc_packet *batch, unsigned count, struct link *link)
 {
     unsigned done = 0;
     while (done < count && link->up) {
         unsigned run = 0;
-        while (done + run < count && !reserved(destination(&batch[done + run])))
+        while (done + run < count && !refused(link, &batch[done + run]))
             run++;
         unsigned taken = device_send(link, batch + done, run);
         done += taken;
         if (taken < run)
             break;
         if (done < count) {
-            lab_count(LAB_DROP_RESERVED_MULTICAST, 1);
+            lab_count(refused(link, &batch[done]), 1);
             done++;
         }
     }

@@ -305,6 +305,11 @@ add_drop(struct testbed_result *r, const char *reason, uint64_t count)
 {
     if (!count)
         return;
+    for (unsigned i = 0; i < r->drop_count; i++) /* the card and the services share some names */
+        if (!strcmp(r->drop[i].reason, reason)) {
+            r->drop[i].count += count;
+            return;
+        }
     assert(r->drop_count < TESTBED_DROPS_MAX);
     r->drop[r->drop_count++] = (struct testbed_drop){ reason, count };
 }

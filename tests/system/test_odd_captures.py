@@ -51,9 +51,9 @@ class OddCaptures(lab.LabTest):
             self.assertEqual(run["packets_delivered"], 3)
 
     def test_frames_longer_than_a_given_mtu_are_dropped_by_name(self):
-        frames = [(0, frame(CHILD, PEER, length=3000)), (20000, frame(CHILD, PEER))]
+        frames = [(0, frame(CHILD, PEER, length=3000)), (20000, frame(CHILD, PEER)), (40000, frame(PEER, CHILD, length=3000))]
         for run in self.replay(frames, "mtu=1500"):
-            self.assertEqual(run["packets_dropped"], {"oversize": 1})
+            self.assertEqual(run["packets_dropped"], {"oversize": 2})
 
     def test_an_all_zero_endpoint_works(self):
         frames = [(i * 1000, frame(ZERO, ZERO, length=60 + i)) for i in range(20)]
