@@ -45,7 +45,7 @@ struct experiment {
     experiment_text switch_filter;
     uint64_t trace;              /* bool: write CTF */
     uint64_t pcapng;             /* bool: write a capture per port */
-    uint64_t hash_every_ms;      /* state hash in the input log every so many virtual ms */
+    uint64_t hash_every_ms;      /* state hash in the input log every so many virtual ms; 0 = auto */
     uint64_t crosscheck;         /* every Nth block; 0 = off */
     uint64_t patience_ms;        /* virtual time without progress before a run is given up */
 };

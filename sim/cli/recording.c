@@ -19,7 +19,6 @@ struct live_run {
     struct run_log_reader *expected;/* CHECK */
     struct run_log_record record;
     FILE *console;
-    unsigned slices_per_hash;
     double began, last_shown;       /* host time [s] */
 };
 
@@ -201,23 +200,36 @@ open_run(struct live_run *s)
     config.listener = r->listener;
     config.listener_ctx = r->listener_ctx;
     s->testbed = testbed_new(&config, r->message, sizeof r->message);
-    s->slices_per_hash = (unsigned)(e->hash_every_ms * 1000000 / TESTBED_SLICE_NS);
     free(trace);
     free(console);
     return s->testbed && (r->mode != RECORDING_RESUME || load_snapshot(s)) && open_log(s);
 }
 
-/* Slices up to the next multiple of the hash period, a few at a time so that people can interrupt. */
+/* --- when to hash -------------------------------------------------------------------- */
+
+/* The slice of the next state hash: multiples of the period that was asked for,
+ * or, for "auto", of a period that doubles as the run grows (a short run gets
+ * one every millisecond, a long one some 16 per doubling of its length). */
+static uint64_t
+next_hash(const struct live_run *s, uint64_t slice)
+{
+    enum { SLICES_PER_MS = 1000000 / TESTBED_SLICE_NS, PERIODS_BEFORE_DOUBLING = 32 };
+    uint64_t period = s->r->plan->experiment.hash_every_ms * SLICES_PER_MS;
+    if (period == 0)
+        for (period = SLICES_PER_MS; slice >= PERIODS_BEFORE_DOUBLING * period;)
+            period *= 2;
+    return (slice / period + 1) * period;
+}
+
+/* Slices up to 'target', a few at a time so that people can interrupt. False: they did. */
 static bool
-advance_to_hash(struct live_run *s, unsigned *since_hash)
+advance_to(struct live_run *s, uint64_t target)
 {
     enum { SLICES_AT_ONCE = 10 };
     struct recording *r = s->r;
-    while (*since_hash < s->slices_per_hash && testbed_phase(s->testbed) < TESTBED_FINISHED) {
-        unsigned left = s->slices_per_hash - *since_hash, most = r->between ? 1 : SLICES_AT_ONCE;
-        unsigned step = left < most ? left : most;
-        testbed_advance(s->testbed, step);
-        *since_hash += step;
+    while (testbed_slices(s->testbed) < target && testbed_phase(s->testbed) < TESTBED_FINISHED) {
+        uint64_t left = target - testbed_slices(s->testbed), most = r->between ? 1 : SLICES_AT_ONCE;
+        testbed_advance(s->testbed, (unsigned)(left < most ? left : most));
         show_progress(s, false);
         if (cli_interrupted() || (r->between && !r->between(r->between_ctx, s->testbed)))
             return false;
@@ -237,14 +249,13 @@ static enum recording_end
 drive(struct live_run *s)
 {
     struct recording *r = s->r;
-    unsigned since_hash = (unsigned)(testbed_slices(s->testbed) % s->slices_per_hash); /* not 0 after a resume */
     while (testbed_phase(s->testbed) < TESTBED_FINISHED) {
-        bool go_on = advance_to_hash(s, &since_hash);
-        if (since_hash >= s->slices_per_hash && testbed_phase(s->testbed) < TESTBED_FINISHED && !note_hash(s, RUN_LOG_HASH))
+        uint64_t target = next_hash(s, testbed_slices(s->testbed));
+        bool go_on = advance_to(s, target), there = testbed_slices(s->testbed) == target;
+        if (there && testbed_phase(s->testbed) < TESTBED_FINISHED && !note_hash(s, RUN_LOG_HASH))
             return RECORDING_DIFFERS;
         if (!go_on)
             return interrupt(s);
-        since_hash = since_hash >= s->slices_per_hash ? 0 : since_hash;
     }
     if (!note_hash(s, RUN_LOG_END))
         return RECORDING_DIFFERS;
