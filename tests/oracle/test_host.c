@@ -7,7 +7,11 @@
 
 enum { BATCH = 512, COMPLAINTS_MAX = 25, COMPLAINTS_PER_ROW = 2 };
 
-struct totals { unsigned long cases, odd, faults, known, different, killed; };
+struct totals {
+    unsigned long cases, odd, faults, known, different, killed;
+    unsigned *of_row; /* cases compared, by row */
+    bool *wanted;     /* rows that are not exempt */
+};
 
 /* SDM Vol 2 "RCPPS": |relative error| <= 1.5 * 2^-12, so two of them differ by twice that. */
 static bool close_enough(const struct oracle_outcome *a, const struct oracle_outcome *b)
@@ -66,6 +70,7 @@ static void compare(struct oracle_ours *ours, const struct oracle_case *cases,
         }
         oracle_ours_run(ours, &cases[i], &mine);
         t->cases++;
+        t->of_row[cases[i].row_index]++;
         t->faults += theirs[i].vector >= 0;
         if (oracle_same(&cases[i], &mine, &theirs[i], "host", NULL)) {
             continue;
@@ -95,6 +100,19 @@ enum { ODD_ENCODINGS = 1 };
 enum { ODD_ENCODINGS = 1 };
 #endif
 
+/* A row that can be run must have been: a generator that makes no case of it would pass unseen. */
+static unsigned rows_without_cases(const struct totals *t)
+{
+    unsigned without = 0;
+    for (unsigned r = 0; r < x86_row_count; r++) {
+        if (t->wanted[r] && !t->of_row[r]) {
+            printf("no case: %s (line %u)\n", x86_rows[r].text, x86_rows[r].line);
+            without++;
+        }
+    }
+    return without;
+}
+
 static unsigned per_row(void)
 {
     const char *given = getenv("HVLAB_ORACLE_CASES");
@@ -108,7 +126,7 @@ int main(int argc, char **argv)
     struct oracle_outcome *theirs = shared(BATCH * sizeof *theirs);
     unsigned *complaints = calloc(x86_row_count, sizeof *complaints);
     struct oracle_ours *ours = oracle_ours_new(false);
-    struct totals t = { 0 };
+    struct totals t = { .of_row = calloc(x86_row_count, sizeof(unsigned)), .wanted = calloc(x86_row_count, sizeof(bool)) };
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 0x13198a2e03707344;
     unsigned n = 0, rows = 0, exempt = 0;
 
@@ -142,6 +160,7 @@ int main(int argc, char **argv)
             }
         }
         rows += run;
+        t.wanted[r] = run;
         exempt += !run;
     }
     run_host(cases, theirs, n, &t);
@@ -151,9 +170,12 @@ int main(int argc, char **argv)
             printf("%6u differ: %s (line %u)\n", complaints[r], x86_rows[r].text, x86_rows[r].line);
         }
     }
+    unsigned without = rows_without_cases(&t);
     printf("host oracle: %u rows, %u rows exempt, %lu cases, %lu of them odd encodings, %lu faulted, %lu known differences, %lu differ, %lu killed the child\n",
            rows, exempt, t.cases, t.odd, t.faults, t.known, t.different, t.killed);
     oracle_ours_free(ours);
     free(complaints);
-    return t.different != 0 || t.killed != 0;
+    free(t.of_row);
+    free(t.wanted);
+    return t.different != 0 || t.killed != 0 || without != 0;
 }
