@@ -164,6 +164,20 @@ nic_transmitted(const struct nic *nic)
 }
 
 bool
+nic_ring(const struct nic *nic, unsigned queue, bool transmit, struct nic_ring *ring)
+{
+    if (queue >= I82599_QUEUES)
+        return false;
+    uint32_t control = reg(nic, transmit ? I82599_TXDCTL(queue) : I82599_RXDCTL(queue));
+    *ring = (struct nic_ring){
+        .head = reg(nic, transmit ? I82599_TDH(queue) : I82599_RDH(queue)),
+        .tail = reg(nic, transmit ? I82599_TDT(queue) : I82599_RDT(queue)),
+        .size = reg(nic, transmit ? I82599_TDLEN(queue) : I82599_RDLEN(queue)) / I82599_DESC_SIZE,
+    };
+    return (control & (transmit ? I82599_TXDCTL_EN : I82599_RXDCTL_EN)) && ring->size != 0;
+}
+
+bool
 nic_idle(const struct nic *nic)
 {
     return nic->rx.fifo.count == 0 && nic->tx.active < 0 && nic->tx.order_count == 0 && dma_idle(nic) && wire_idle(nic);

@@ -58,6 +58,9 @@ void nic_wire_receive(struct nic *, const uint8_t *frame, size_t size, uint32_t 
 uint64_t nic_dropped(const struct nic *, enum nic_drop);
 uint64_t nic_received(const struct nic *);    /* frames given to at least one queue */
 uint64_t nic_transmitted(const struct nic *); /* frames sent on the wire */
+/* A descriptor ring as its registers have it, for views of the machine. */
+struct nic_ring { uint32_t head, tail, size; }; /* [descriptors]; head to tail belong to the card */
+bool nic_ring(const struct nic *, unsigned queue, bool transmit, struct nic_ring *); /* false: the queue is off */
 bool nic_idle(const struct nic *);            /* nothing in packet buffers, rings being fetched, or on the wire */
 
 #endif

@@ -124,6 +124,19 @@ state_bytes(struct state *s, void *p, size_t size)
 }
 
 void
+state_bools(struct state *s, void *p, size_t size)
+{
+    uint8_t *byte = p; /* looked at as bytes: an invalid bool must not be read as one */
+    state_bytes(s, p, size);
+    for (size_t i = 0; i < size && s->mode == STATE_LOAD; i++) {
+        if (byte[i] > 1) {
+            state_fail(s, "a flag is %u", byte[i]);
+            byte[i] = 0;
+        }
+    }
+}
+
+void
 state_part(struct state *s, const char *name)
 {
     uint32_t length = (uint32_t)strlen(name);

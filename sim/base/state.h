@@ -36,8 +36,12 @@ void state_part(struct state *, const char *name);
 /* Visits 'size' [bytes] at 'p'.  Host endianness must be little. */
 void state_bytes(struct state *, void *p, size_t size);
 
-/* For one scalar or a struct without padding. */
-#define STATE_VISIT(s, lvalue) state_bytes((s), &(lvalue), sizeof(lvalue))
+/* The same for one or several bools: what is loaded must be 0 or 1. */
+void state_bools(struct state *, void *p, size_t size);
+
+/* For one scalar, an array of scalars, or a struct without padding (and without bools). */
+#define STATE_VISIT(s, lvalue) \
+    _Generic((lvalue), bool: state_bools, bool *: state_bools, default: state_bytes)((s), &(lvalue), sizeof(lvalue))
 
 /* Records that the state being loaded is unusable (or cannot be saved). */
 void state_fail(struct state *, const char *format, ...)

@@ -28,6 +28,7 @@ struct recording {
     const char *folder;          /* the run's own */
     enum recording_mode mode;
     bool quiet;                  /* no progress line */
+    uint64_t pause_slice;        /* stop here as Ctrl-C would [slices since power-on]; 0 = never */
     unsigned index, count;       /* of this run among those planned, for the progress line */
     trace_listener_fn *listener; /* or NULL */
     void *listener_ctx;

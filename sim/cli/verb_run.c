@@ -19,6 +19,7 @@ struct options {
     const char *file, *out, *images, *resume, *picture;
     const char *set[SETS_MAX];
     unsigned set_count;
+    uint64_t pause_ms;
     bool window, quiet;
 };
 
@@ -36,7 +37,8 @@ print_help(void)
            "  --picture FILE    save the window's last frame as BMP\n"
            "  --quiet           no progress line\n"
            "  --images DIR      software images [beside the program, or $HVLAB_IMAGES]\n"
-           "  --resume DIR      go on with a run that Ctrl-C stopped\n\n"
+           "  --resume DIR      go on with a run that Ctrl-C or --pause-at stopped\n"
+           "  --pause-at MS     stop at this virtual time, keeping a snapshot, as Ctrl-C does\n\n"
            "examples:\n"
            "  hvlab run experiments/first-light.yaml\n"
            "  hvlab run experiments/first-light.yaml --set capture=dump.pcapng --set io_path=vmbus,sriov\n"
@@ -51,12 +53,12 @@ static int
 parse(struct options *o, int argc, char **argv)
 {
     static const char *const known[] = { "--set", "--out", "--crosscheck", "--window", "--quiet", "--images", "--resume",
-                                         "--picture", "--help", NULL };
+                                         "--picture", "--pause-at", "--help", NULL };
     static char crosscheck[64];
     for (int i = 1; i < argc; i++) {
         const char *a = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
         bool valued = !strcmp(a, "--set") || !strcmp(a, "--out") || !strcmp(a, "--crosscheck") || !strcmp(a, "--images")
-            || !strcmp(a, "--resume") || !strcmp(a, "--picture");
+            || !strcmp(a, "--resume") || !strcmp(a, "--picture") || !strcmp(a, "--pause-at");
         if (valued && !value)
             return cli_unusable("run: %s needs a value", a);
         i += valued;
@@ -72,7 +74,12 @@ parse(struct options *o, int argc, char **argv)
             o->images = value;
         else if (!strcmp(a, "--resume"))
             o->resume = value;
-        else if (!strcmp(a, "--picture"))
+        else if (!strcmp(a, "--pause-at")) {
+            char *end;
+            o->pause_ms = strtoull(value, &end, 10);
+            if (end == value || *end || !o->pause_ms || o->pause_ms > 1000000000)
+                return cli_unusable("run: --pause-at %s: want milliseconds of virtual time", value);
+        } else if (!strcmp(a, "--picture"))
             o->picture = value;
         else if (!strcmp(a, "--window"))
             o->window = true;
@@ -121,6 +128,7 @@ run_one(struct batch *b, unsigned i)
     char folder[PLAN_PATH_MAX];
     snprintf(folder, sizeof folder, "%s/%s", b->folder, b->plan->run[i].name);
     *r = (struct recording){ .plan = b->plan, .run = &b->plan->run[i], .folder = folder, .quiet = b->options->quiet,
+                             .pause_slice = b->options->pause_ms * 1000000 / TESTBED_SLICE_NS,
                              .index = i, .count = b->plan->run_count };
     if (b->options->resume && has_file(folder, "snapshot.zst"))
         r->mode = RECORDING_RESUME;

@@ -291,6 +291,7 @@ uint64_t testbed_slices(const struct testbed *t) { return t->slice; }
 enum testbed_phase testbed_phase(const struct testbed *t) { return t->phase; }
 const char *testbed_failure(const struct testbed *t) { return t->failure; }
 struct machine *testbed_machine(struct testbed *t) { return t->machine; }
+const struct nic *testbed_nic(const struct testbed *t) { return t->nic; }
 
 double
 testbed_progress(struct testbed *t)

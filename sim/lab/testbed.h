@@ -27,6 +27,7 @@
 
 enum { TESTBED_SLICE_NS = 100000, TESTBED_DROPS_MAX = 40 };
 
+struct nic;
 struct testbed;
 
 struct testbed_config {
@@ -84,6 +85,7 @@ enum testbed_phase testbed_phase(const struct testbed *);
 uint64_t testbed_slices(const struct testbed *); /* done since power-on */
 const char *testbed_failure(const struct testbed *); /* one paragraph; valid in GAVE_UP and FAILED */
 struct machine *testbed_machine(struct testbed *);
+const struct nic *testbed_nic(const struct testbed *);
 void testbed_result(struct testbed *, struct testbed_result *);
 /* What the crosscheck compared and skipped; nothing when it is off. */
 void testbed_report_crosscheck(const struct testbed *, FILE *);

@@ -3,12 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "nic-model/nic.h"
 #include "sim/machine.h"
 #include "sim/ui/view_priv.h"
 #include "sim/ui/window.h"
 
 enum { MARGIN = 16, TOP = 56, BOX_HEIGHT = 190, STRIP_LEFT = 90, STRIP_WIDTH = 780, LEGEND_LEFT = 890, LINE_HEIGHT = 18,
-       BAR_MAX = 90, PLACE_BAR = 130, DOT_SPREAD = 24 };
+       RING_BAR = 42, PLACE_BAR = 130, DOT_SPREAD = 24 };
 
 static const SDL_Color ink = { 226, 228, 233, 255 }, faint = { 128, 134, 146, 255 };
 
@@ -66,20 +67,33 @@ text(struct view *v, int x, int y, SDL_Color c, const char *format, ...)
 struct box { int x, width; const char *name; };
 static const struct box boxes[HOP_COUNT] = { { MARGIN, 130, "wire" }, { 330, 200, "card" }, { 760, 320, "partitions, newest stretch" } };
 
+/* A descriptor ring: how much of it the card holds. */
 static void
-draw_queues(struct view *v, int x, int y)
+draw_ring(struct view *v, const struct nic *nic, unsigned queue, bool transmit, int x, int y)
 {
-    uint64_t most = 1;
-    int row = 0;
-    for (unsigned q = 0; q < QUEUES_MAX; q++)
-        most = v->queue_frames[q] > most ? v->queue_frames[q] : most;
-    for (unsigned q = 0; q < QUEUES_MAX && row < 6; q++) {
+    struct nic_ring r;
+    if (!nic_ring(nic, queue, transmit, &r))
+        return;
+    uint32_t held = (r.tail + r.size - r.head) % r.size;
+    fill(v, x, y + 3, (int)(held * RING_BAR / r.size), 11, colour(BUCKET_GUEST));
+    frame(v, x, y + 3, RING_BAR, 11, faint);
+}
+
+/* Queues that frames passed: what arrived, and their receive and transmit rings. */
+static void
+draw_queues(struct view *v, const struct nic *nic, int x, int y)
+{
+    int row = 1;
+    text(v, x, y, faint, "queue   frames");
+    text(v, x + 96, y, faint, "rx ring");
+    text(v, x + 146, y, faint, "tx ring");
+    for (unsigned q = 0; q < QUEUES_MAX && row < 7; q++) {
         if (!v->queue_frames[q])
             continue;
-        int width = (int)(v->queue_frames[q] * BAR_MAX / most);
-        text(v, x, y + row * LINE_HEIGHT, faint, "queue %u", q);
-        fill(v, x + 66, y + row * LINE_HEIGHT + 3, width, 11, colour(BUCKET_GUEST));
-        text(v, x + 160, y + row * LINE_HEIGHT, ink, "%llu", (unsigned long long)v->queue_frames[q]);
+        text(v, x + 6, y + row * LINE_HEIGHT, ink, "%u", q);
+        text(v, x + 44, y + row * LINE_HEIGHT, ink, "%llu", (unsigned long long)v->queue_frames[q]);
+        draw_ring(v, nic, q, false, x + 96, y + row * LINE_HEIGHT);
+        draw_ring(v, nic, q, true, x + 146, y + row * LINE_HEIGHT);
         row++;
     }
 }
@@ -156,7 +170,7 @@ draw_boxes(struct view *v, struct testbed *t, const struct testbed_result *r)
     text(v, boxes[HOP_WIRE].x + 10, TOP + 34, ink, "%llu in", (unsigned long long)v->events[TRACE_WIRE_RX]);
     text(v, boxes[HOP_WIRE].x + 10, TOP + 54, ink, "%llu out", (unsigned long long)v->events[TRACE_WIRE_TX]);
     text(v, boxes[HOP_WIRE].x + 10, TOP + 84, faint, "paused %.0f us", (double)r->paused_ns / 1e3);
-    draw_queues(v, boxes[HOP_CARD].x + 10, TOP + 34);
+    draw_queues(v, testbed_nic(t), boxes[HOP_CARD].x + 10, TOP + 30);
     text(v, boxes[HOP_CARD].x + 10, TOP + BOX_HEIGHT - 26, faint, "%llu messages (MSI)",
          (unsigned long long)v->events[TRACE_MSI]);
     draw_software(v, testbed_machine(t), boxes[HOP_SOFTWARE].x + 10, TOP + 34);

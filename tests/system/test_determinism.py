@@ -39,37 +39,45 @@ class Determinism(lab.LabTest):
         results = [self.run_experiment(*ONE, f"timing={t}", out=t) for t in ("functional", "approx")]
         self.assertEqual(*(r["runs"][0]["payload_hash"] for r in results))
 
-    def test_interrupted_and_resumed_runs_end_the_same(self):
-        for timing in ("functional", "approx"):
-            with self.subTest(timing=timing):
-                self.interrupt_and_resume(timing)
+    def long_capture(self, count):
+        path = self.folder / "long.pcap"
+        lab.write_pcap(path, [(i * 40000, lab.frame(*((lab.CHILD, lab.PEER) if i % 3 else (lab.PEER, lab.CHILD)),
+                                                    length=60 + i % 900, fill=i)) for i in range(count)])
+        return path
 
-    def interrupt_and_resume(self, timing):
-        capture = self.folder / "long.pcap"
-        frames = [(i * 40000, lab.frame(*((lab.CHILD, lab.PEER) if i % 3 else (lab.PEER, lab.CHILD)), length=60 + i % 900, fill=i))
-                  for i in range(4000)]
-        lab.write_pcap(capture, frames)
-        sets = [*ONE, f"timing={timing}", "endpoint=02:00:00:00:00:01", "hash_every_ms=10"]
-        whole = self.run_experiment(*sets, out=f"whole-{timing}", capture=capture)
-        cut = self.folder / f"cut-{timing}"
+    def check_resumed(self, folder, whole):
+        done = lab.hvlab("run", "--resume", folder, "--quiet")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(hashes(json.loads((folder / "results.json").read_text())), hashes(whole))
+        done = lab.hvlab("replay", folder, "--quiet")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_paused_and_resumed_runs_end_the_same(self):
+        capture = self.long_capture(1500)
+        for timing in ("functional", "approx"):
+            sets = [*ONE, f"timing={timing}", "endpoint=02:00:00:00:00:01"]
+            whole = self.run_experiment(*sets, out=f"whole-{timing}", capture=capture)
+            for at in (5, 19, 40, 61):
+                with self.subTest(timing=timing, at=at):
+                    out = f"cut-{timing}-{at}"
+                    self.run_experiment(*sets, out=out, capture=capture, args=("--pause-at", str(at)), status=130)
+                    self.check_resumed(self.folder / out, whole)
+
+    def test_an_interrupt_keeps_what_was_measured(self):
+        capture, cut = self.long_capture(20000), self.folder / "cut"
+        sets = [*ONE, "timing=functional", "endpoint=02:00:00:00:00:01"]
         command = [lab.HVLAB, "run", lab.EXPERIMENT, "--quiet", "--out", str(cut), "--set", f"capture={capture}"]
         for item in sets:
             command += ["--set", item]
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        console = cut / "microkernel-vmbus/console.txt"
-        while child.poll() is None and not console.exists():
+        while child.poll() is None and not (cut / "microkernel-vmbus/console.txt").exists():
             time.sleep(0.01)
-        time.sleep(0.7)
-        child.send_signal(signal.SIGINT)
+        child.send_signal(signal.SIGINT) # seconds before it could end
         out, error = child.communicate(timeout=300)
         self.assertEqual(child.returncode, 130, out + error)
         self.assertIn("--resume", error)
-        done = lab.hvlab("run", "--resume", cut, "--quiet")
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        resumed = json.loads((cut / "results.json").read_text())
-        self.assertEqual(hashes(resumed), hashes(whole))
-        done = lab.hvlab("replay", cut, "--quiet")
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(json.loads((cut / "results.json").read_text())["runs"][0]["end"], "interrupted")
+        self.check_resumed(cut, self.run_experiment(*sets, out="whole", capture=capture))
 
     def test_other_builds_agree(self):
         mine = hashes(self.run_experiment("timing=approx"))
