@@ -231,7 +231,8 @@ advance_to(struct live_run *s, uint64_t target)
         uint64_t left = target - testbed_slices(s->testbed), most = r->between || r->pause_slice ? 1 : SLICES_AT_ONCE;
         testbed_advance(s->testbed, (unsigned)(left < most ? left : most));
         show_progress(s, false);
-        if (cli_interrupted() || (r->pause_slice && testbed_slices(s->testbed) == r->pause_slice) || (r->between && !r->between(r->between_ctx, s->testbed)))
+        bool pause = r->pause_slice && testbed_slices(s->testbed) == r->pause_slice;
+        if (pause || cli_interrupted() || (r->between && !r->between(r->between_ctx, s->testbed)))
             return false;
     }
     return true;
