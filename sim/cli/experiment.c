@@ -57,7 +57,7 @@ static const struct setting settings[] = {
     { "trace", BOOLEAN, AT(trace), 0, 1, NULL, "false", "write a CTF event trace per run" },
     { "pcapng", BOOLEAN, AT(pcapng), 0, 1, NULL, "true", "write a packet capture per port" },
     { "hash_every_ms", NUMBER, AT(hash_every_ms), 0, 1000000, NULL, "auto",
-      "virtual time between state hashes of the input log [ms]; auto: 1 at first, doubling as the run grows" },
+      "virtual time between state hashes of the input log [ms]; auto: 10 at first, doubling as the run grows" },
     { "crosscheck", NUMBER, AT(crosscheck), 0, UINT32_MAX, NULL, "0", "execute every Nth block on Unicorn too; 0: off" },
     { "patience_ms", NUMBER, AT(patience_ms), 1, 1000000, NULL, "500",
       "virtual time without progress before a run is given up [ms]" },

@@ -208,15 +208,15 @@ open_run(struct live_run *s)
 /* --- when to hash -------------------------------------------------------------------- */
 
 /* The slice of the next state hash: multiples of the period that was asked for,
- * or, for "auto", of a period that doubles as the run grows (a short run gets
- * one every millisecond, a long one some 16 per doubling of its length). */
+ * or, for "auto", of a period that starts at 10 ms and doubles as the run grows
+ * (a long one gets some 16 per doubling of its length): hashing RAM costs host time. */
 static uint64_t
 next_hash(const struct live_run *s, uint64_t slice)
 {
-    enum { SLICES_PER_MS = 1000000 / TESTBED_SLICE_NS, PERIODS_BEFORE_DOUBLING = 32 };
+    enum { SLICES_PER_MS = 1000000 / TESTBED_SLICE_NS, AUTO_MS = 10, PERIODS_BEFORE_DOUBLING = 32 };
     uint64_t period = s->r->plan->experiment.hash_every_ms * SLICES_PER_MS;
     if (period == 0)
-        for (period = SLICES_PER_MS; slice >= PERIODS_BEFORE_DOUBLING * period;)
+        for (period = AUTO_MS * SLICES_PER_MS; slice >= PERIODS_BEFORE_DOUBLING * period;)
             period *= 2;
     return (slice / period + 1) * period;
 }
