@@ -38,7 +38,6 @@ struct trace {
     bool to_disk;
     trace_listener_fn *listener;
     void *ctx;
-    uint64_t count;
     size_t used;                     /* bytes of 'packet' */
     uint64_t begin, end;
     uint8_t packet[PACKET_BYTES];
@@ -140,7 +139,6 @@ void
 trace_write(struct trace *t, uint64_t now, enum trace_event event, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
     struct trace_record record = { now, event, { a, b, c, d } };
-    t->count++;
     if (t->to_disk)
         store(t, &record);
     if (t->listener)
@@ -198,12 +196,6 @@ trace_ctf_close(struct trace *t, char *error, size_t error_size)
     }
     free(t);
     return good;
-}
-
-uint64_t
-trace_ctf_count(const struct trace *t)
-{
-    return t->count;
 }
 
 /* --- reading ------------------------------------------------------------------ */

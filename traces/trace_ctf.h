@@ -31,7 +31,6 @@ struct trace *trace_ctf_open(const char *folder, trace_listener_fn *listener, vo
                              char *error, size_t error_size);
 /* Frees. False when the disk refused something; then 'error' says what. */
 bool trace_ctf_close(struct trace *, char *error, size_t error_size);
-uint64_t trace_ctf_count(const struct trace *); /* events so far */
 
 /* Calls 'each' for every event of the trace in 'folder', in order. False with
  * a message when it is missing or damaged. */

@@ -84,6 +84,7 @@ make_run(const struct plan *p, const struct results_run *run)
     put_number(o, "signals_sent", r->signals_sent);
     put_number(o, "signals_saved", r->signals_saved);
     put_number(o, "interrupts", r->interrupts);
+    put_number(o, "switch_capture_lost", r->switch_capture_lost);
     json_object_set_new(o, "state_hash", hexadecimal(rec->state_hash));
     put_number(o, "state_hashes", rec->hashes);
     json_object_set_new(o, "host_seconds", json_real(rec->host_seconds));

@@ -381,6 +381,7 @@ testbed_result(struct testbed *t, struct testbed_result *r)
     r->signals_sent = sum.counter[LAB_SIGNALS_SENT];
     r->signals_saved = sum.counter[LAB_SIGNALS_SAVED];
     r->interrupts = sum.counter[LAB_INTERRUPTS];
+    r->switch_capture_lost = switch_capture_lost(t->switch_capture);
     r->paused_ns = machine_cycles_to_ns(lab_wire_paused_cycles(t->wire));
     report_drops(t, &sum, r);
     report_children(t, r);

@@ -72,6 +72,7 @@ struct testbed_result {
     uint64_t boot_ns;                 /* before it */
     uint64_t instructions;            /* retired in the measured interval */
     uint64_t signals_sent, signals_saved, interrupts; /* by everybody */
+    uint64_t switch_capture_lost;     /* frames that are missing in switch.pcapng */
     uint64_t paused_ns;               /* the wire was held by PAUSE */
 };
 
