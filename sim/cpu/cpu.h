@@ -106,6 +106,9 @@ enum {
     MODE_NONROOT = 1 << 4, /* VMX non-root (or SVM guest) operation */
     MODE_FLAT = 1 << 5,    /* DS/ES/SS/CS bases are 0 with 4 GiB limits (always set with LONG64) */
     MODE_SSE_OK = 1 << 6,  /* CR0.EM = 0, CR0.TS = 0, CR4.OSFXSR = 1: SSE forms run without a check */
+    MODE_AVX_OK = 1 << 7,  /* CR0.TS = 0, CR4.OSXSAVE = 1, XCR0[2:1] = 11b, protected mode: AVX forms do */
+    MODE_X87_OK = 1 << 8,  /* CR0.EM = 0, CR0.TS = 0: x87 and MMX forms do */
+    MODE_V86 = 1 << 9,     /* RFLAGS.VM */
 };
 
 /* A decoded instruction as system helpers see it. */
@@ -155,6 +158,7 @@ struct cpu {
     struct jump *jump;     /* jump cache; owned by core */
     uint64_t jump_stamp;   /* distinguishes its entries by context and mode [high 16 bits] */
     struct insn *block;    /* head of the running block; its costs are paid */
+    union xmm ymm_high[16] __attribute__((aligned(16))); /* bits 255:128 of YMM0-15 */
     union xmm sse_from, sse_to; /* operands of the running SSE operation; not architectural */
 
     /* --- architectural */
@@ -164,6 +168,8 @@ struct cpu {
     struct segment seg[SEG_COUNT];
     struct dtable gdtr, idtr;
     uint64_t cr0, cr2, cr3, cr4, cr8, xcr0;
+    uint64_t xss;              /* IA32_XSS */
+    uint32_t pkru;
     uint64_t pdpte[4];         /* PAE paging: the PDPTE registers (MOV CR3, VM entry load them) */
     uint64_t efer;
     uint64_t dr[4], dr6, dr7;

@@ -106,7 +106,7 @@ static unsigned rows_without_cases(const struct totals *t)
     unsigned without = 0;
     for (unsigned r = 0; r < x86_row_count; r++) {
         if (t->wanted[r] && !t->of_row[r]) {
-            printf("no case: %s (line %u)\n", x86_rows[r].text, x86_rows[r].line);
+            printf("no case: %s (%s)\n", x86_rows[r].text, x86_rows[r].line);
             without++;
         }
     }
@@ -167,7 +167,7 @@ int main(int argc, char **argv)
     compare(ours, cases, theirs, n, complaints, &t);
     for (unsigned r = 0; r < x86_row_count; r++) {
         if (complaints[r]) {
-            printf("%6u differ: %s (line %u)\n", complaints[r], x86_rows[r].text, x86_rows[r].line);
+            printf("%6u differ: %s (%s)\n", complaints[r], x86_rows[r].text, x86_rows[r].line);
         }
     }
     unsigned without = rows_without_cases(&t);

@@ -107,7 +107,7 @@ int main(int argc, char **argv)
     }
     for (unsigned r = 0; r < x86_row_count; r++) {
         if (complaints[r]) {
-            printf("%6u differ: %s (line %u)\n", complaints[r], x86_rows[r].text, x86_rows[r].line);
+            printf("%6u differ: %s (%s)\n", complaints[r], x86_rows[r].text, x86_rows[r].line);
         }
     }
     printf("Unicorn oracle: %u rows, %u rows it cannot do, %lu cases, %lu more that fault, "

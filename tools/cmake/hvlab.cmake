@@ -2,7 +2,7 @@
 #
 #   hvlab_unit_test(NAME name SOURCES ... LIBRARIES ...)   a cmocka test, run by ctest with label "unit"
 #   hvlab_fuzz_target(NAME name SOURCES ... LIBRARIES ...) a libFuzzer target (clang) or a corpus runner (gcc)
-#   hvlab_generate(OUTPUT file TABLE table GENERATOR script) runs tools/gen/<script> TABLE > OUTPUT
+#   hvlab_generate(OUTPUT file TABLE table GENERATOR script [DEPENDS files]) runs tools/gen/<script> TABLE > OUTPUT
 #   hvlab_objects(NAME name SOURCES ... [SECTION s])       freestanding objects for images
 #   hvlab_image(NAME name SCRIPT ld OBJECTS ...)           links an ELF image for the machine; images/debug has it with -g
 #
@@ -70,13 +70,13 @@ function(hvlab_fuzz_target)
 endfunction()
 
 function(hvlab_generate)
-    cmake_parse_arguments(G "" "OUTPUT;TABLE;GENERATOR" "" ${ARGN})
+    cmake_parse_arguments(G "" "OUTPUT;TABLE;GENERATOR" "DEPENDS" ${ARGN})
     get_filename_component(dir ${HVLAB_GENERATED}/${G_OUTPUT} DIRECTORY)
     file(MAKE_DIRECTORY ${dir})
     add_custom_command(OUTPUT ${HVLAB_GENERATED}/${G_OUTPUT}
         COMMAND ${Python3_EXECUTABLE} ${HVLAB_ROOT}/tools/gen/${G_GENERATOR}
                 ${HVLAB_ROOT}/${G_TABLE} ${HVLAB_GENERATED}/${G_OUTPUT}
-        DEPENDS ${HVLAB_ROOT}/tools/gen/${G_GENERATOR} ${HVLAB_ROOT}/${G_TABLE}
+        DEPENDS ${HVLAB_ROOT}/tools/gen/${G_GENERATOR} ${HVLAB_ROOT}/${G_TABLE} ${G_DEPENDS}
         VERBATIM COMMENT "generating ${G_OUTPUT}")
 endfunction()
 

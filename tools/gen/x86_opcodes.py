@@ -10,6 +10,7 @@ What is written depends on the output's name:
   opcode_rows.inc  the rows and their index by map and opcode
 The grammar is at the top of the table.
 """
+import os
 import re
 import sys
 
@@ -29,7 +30,7 @@ class Row:
 
 
 def fail(line, message):
-    sys.exit(f'opcodes.tbl:{line}: {message}')
+    sys.exit(f'{line}: {message}')
 
 
 def expand(text):
@@ -100,6 +101,10 @@ def parse(path):
         raw = raw.strip()
         if not raw or raw.startswith('#'):
             continue
+        number = f'{os.path.basename(path)}:{number}'
+        if raw.startswith('include '):
+            rows += parse(os.path.join(os.path.dirname(path), raw.split()[1]))
+            continue
         try:
             lines = expand(raw)
         except ValueError as e:
@@ -119,13 +124,14 @@ def parse_row(text, number):
     encode(base, encoding, number)
     base.operands = [] if operands == '-' else [operand(o, number) for o in operands.split(',')]
     base.builder, _, base.arg = execute.partition(':')
-    base.traits, base.timing = [], None
+    base.traits, base.timing, base.feature = [], None, None
     base.read = base.written = base.undefined = ''
     for t in traits.split():
         if t.startswith('fr:'): base.read = t[3:]
         elif t.startswith('fw:'): base.written = t[3:]
         elif t.startswith('fu:'): base.undefined = t[3:]
         elif t.startswith('t:'): base.timing = t[2:]
+        elif t.startswith('cpuid:'): base.feature = t[6:]
         elif t in TRAITS: base.traits.append(t)
         else: fail(number, f'trait {t}')
     if not base.timing:
@@ -175,11 +181,12 @@ def c_row(r):
     elif r.arg:
         arg = r.arg if r.arg.isdigit() else f'ARG_{r.builder}_{r.arg}'
     builder = 'sse' if r.builder == 'ssef' else r.builder
+    feature = 'CPU_' + r.feature if r.feature else '0'
     return (f'    {{ .op = OP_{r.mnemonic}, .map = {r.map}, .opcode = 0x{r.opcode:02x}, .count = {r.count}, .prefix = {r.prefix}, '
             f'.digit = {r.digit}, .modrm = {r.modrm}, .mod = {r.mod}, .has_modrm = {str(r.has_modrm).lower()}, '
             f'.build = build_{builder}, .arg = {arg}, .sys = {call}, .operand = {{ {ops} }}, .traits = {traits}, '
             f'.timing = TIMING_{r.timing}, .flags_read = 0x{flags(r.read):x}, .flags_written = 0x{flags(r.written):x}, '
-            f'.flags_undefined = 0x{flags(r.undefined):x}, .text = "{r.text}", .exec = "{r.builder}{":" + r.arg if r.arg else ""}", .line = {r.line} }},')
+            f'.flags_undefined = 0x{flags(r.undefined):x}, .text = "{r.text}", .exec = "{r.builder}{":" + r.arg if r.arg else ""}", .line = "{r.line}", .feature = {feature} }},')
 
 
 def write_rows(rows):

@@ -9,6 +9,7 @@
 #define SIM_CPU_DECODE_ROW_H
 
 #include "sim/cpu/cpu.h"
+#include "sim/cpu/features.h"
 #include "x86/opcodes.h"
 
 enum operand_kind {
@@ -57,7 +58,8 @@ struct x86_row {
     sys_fn *sys;
     const char *text;        /* "ADD Eb,Gb = 00 /r" */
     const char *exec;        /* the table's fourth column */
-    uint16_t line;           /* in the table */
+    const char *line;        /* "integer.tbl:12" */
+    uint16_t feature;        /* [enum cpu_feature] the model must have; 0 = every model */
 };
 
 extern const struct x86_row x86_rows[];

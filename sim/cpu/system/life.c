@@ -51,12 +51,15 @@ static void reset_cold(struct cpu *cpu)
     uint64_t apic_base = cpu->msr.apic_base;
 
     memset(cpu->xmm, 0, sizeof(cpu->xmm));
+    memset(cpu->ymm_high, 0, sizeof(cpu->ymm_high));
     memset(cpu->x87, 0, sizeof(cpu->x87));
     cpu->fcw = 0x40;
     cpu->fsw = 0;
     cpu->ftw_abridged = 0xff; /* all registers hold +0.0 */
     cpu->mxcsr = MXCSR_RESET;
     cpu->xcr0 = 1;
+    cpu->xss = 0;
+    cpu->pkru = 0;
     memset(&cpu->msr, 0, sizeof(cpu->msr));
     cpu->msr.apic_base = apic_base; /* apic_reset's */
     cpu->msr.pat = PAT_RESET;
@@ -121,6 +124,7 @@ void cpu_system_state(struct cpu *cpu, struct state *s)
     STATE_VISIT(s, cpu->rip);
     STATE_VISIT(s, rflags);
     STATE_VISIT(s, cpu->xmm);
+    STATE_VISIT(s, cpu->ymm_high);
     STATE_VISIT(s, cpu->mxcsr);
     STATE_VISIT(s, cpu->fcw);
     STATE_VISIT(s, cpu->fsw);
@@ -135,6 +139,8 @@ void cpu_system_state(struct cpu *cpu, struct state *s)
     STATE_VISIT(s, cpu->cr4);
     STATE_VISIT(s, cpu->cr8);
     STATE_VISIT(s, cpu->xcr0);
+    STATE_VISIT(s, cpu->xss);
+    STATE_VISIT(s, cpu->pkru);
     STATE_VISIT(s, cpu->pdpte);
     STATE_VISIT(s, cpu->efer);
     STATE_VISIT(s, cpu->dr);
