@@ -1,0 +1,31 @@
+/* The options of `hvlab boot`, as a table: what --help prints is what is parsed.
+ *
+ * A row says how an option is spelled, what kind of value it takes, which field of struct boot_options gets it and
+ * what people read about it.  Texts point into argv and live as long as it does.
+ */
+#ifndef SIM_CLI_BOOT_OPTIONS_H
+#define SIM_CLI_BOOT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sim/machine.h"
+#include "sim/platform/load.h"
+
+struct boot_list { const char *item[LOAD_MODULES_MAX]; unsigned count; };
+
+struct boot_options {
+    const char *image;
+    const char *append, *results, *serial, *trace; /* NULL when not given */
+    struct boot_list modules;
+    struct machine_config machine;
+    double limit_seconds;  /* [virtual seconds]; 0 = none */
+    bool no_vtx, help;
+};
+
+/* Fills 'o' with defaults and what the command line says.  EXIT_GOOD, or EXIT_UNUSABLE with a message printed.
+ * 'help' set: --help was asked for and nothing else was looked at. */
+int boot_options_parse(struct boot_options *o, int argc, char **argv);
+void boot_options_help(void);
+
+#endif
