@@ -1,0 +1,150 @@
+"""Stock Debian kernels on hvlab: boot to userspace, use a disk, compute what the host computes.
+
+    test_linux.py boot|disk|programs|stress|tiers [--cpus N,..] [--cpu MODEL,..] [--kernel cloud,generic]
+
+The check runs small choices of these; `ctest -L long` runs every combination.
+"""
+import argparse
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import guest
+
+HVLAB = os.environ.get("HVLAB", str(guest.ROOT / "build/gcc-release/sim/cli/hvlab"))
+PROGRAMS = """\
+seq 1 20000 | sha256sum
+seq 1 20000 | sha512sum
+seq 1 20000 | md5sum
+seq 1 50000 | gzip -9 -n | sha256sum
+seq 1 50000 | gzip -1 -n | gzip -d | sha256sum
+seq 1 3000 | openssl enc -aes-256-cbc -nosalt -K 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff -iv 0102030405060708090a0b0c0d0e0f10 | sha256sum
+seq 1 3000 | openssl enc -aes-128-ctr -nosalt -K 00112233445566778899aabbccddeeff -iv 0102030405060708090a0b0c0d0e0f10 | sha256sum
+seq 1 3000 | openssl enc -chacha20 -nosalt -K 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff -iv 0102030405060708090a0b0c0d0e0f10 | sha256sum
+seq 1 9000 | openssl dgst -sha3-256 | sed 's/.*= //'
+seq 1 9000 | openssl dgst -blake2b512 | sed 's/.*= //'
+openssl prime -generate -bits 64 -hex >/dev/null; openssl prime 170141183460469231731687303715884105727
+printf 'create table t(a,b); with recursive c(x) as (select 1 union all select x+1 from c where x<3000) insert into t select x, x*x%%977 from c; select b, count(*), sum(a), avg(a*1.37), max(sqrt(a)) from t group by b order by 3 desc limit 20;' | sqlite3
+python3 -S -c 'import math; print([math.sin(i*.37).hex() for i in range(200)], [math.exp(i*.01).hex() for i in range(200)], [math.pow(1.1,i).hex() for i in range(100)])'
+python3 -S -c 'import math; print([math.lgamma(i+.5).hex() for i in range(100)], [math.atan2(i,7).hex() for i in range(100)], [math.fmod(1e300,i+.7).hex() for i in range(100)])'
+python3 -S -c 'print(sum(pow(3,i,1000003)*i for i in range(3000)), 7**2000 % (10**40+1), sorted(str(i*7919%1009) for i in range(500))[:40])'
+python3 -S -c 'print([repr(i/7.0+1e-9*i*i) for i in range(300)], ["%.17g" % (1.0/(i+3)) for i in range(100)])'
+python3 -S -c 'import json,re,zlib,struct; d=json.dumps([{"a":i/3,"b":str(i)} for i in range(300)]).encode(); print(zlib.crc32(d), zlib.adler32(d), len(zlib.compress(d,9)), len(re.findall(rb"[0-9]+", d)), struct.unpack("<d", d[:8]))'
+python3 -S -c 'import decimal; decimal.getcontext().prec=60; print(decimal.Decimal(2).sqrt(), decimal.Decimal(3).ln(), decimal.Decimal(5).exp())'
+"""
+STRESS = ("stress-ng --verify --no-rand-seed --temp-path /tmp --oomable --log-brief "
+          "--cpu 1 --cpu-ops 60 --vm 1 --vm-bytes 8m --vm-ops 300 --atomic 1 --atomic-ops 30 "
+          "--memcpy 1 --memcpy-ops 3 --matrix 1 --matrix-ops 20 --funccall 1 --funccall-ops 100 --longjmp 1 --longjmp-ops 2000 -t 600")
+
+
+def sealed(kind, what):
+    """Initramfs with programs of this host: what they print there must be what they print here."""
+    path = guest.CACHE / f"initramfs-{what}.cpio.gz"
+    archive = guest.base_archive()
+    if what == "stress":
+        archive.program("stress-ng")
+        archive.file("stress", STRESS.encode())
+    else:
+        for name in ("openssl", "sqlite3", "gzip", "sha256sum", "sha512sum", "md5sum", "seq", "sed"):
+            archive.program(name)
+        python = subprocess.run(["/usr/bin/python3", "-c", "import sys; print(sys.version_info[1])"], capture_output=True, text=True).stdout.strip()
+        archive.program("/usr/bin/python3")
+        archive.tree(f"/usr/lib/python3.{python}", skip=("__pycache__", "test", "lib2to3", "idlelib", "tkinter", "ensurepip", "pydoc_data", "distutils",
+                                                         f"config-3.{python}-x86_64-linux-gnu"))
+        ssl = pathlib.Path("/usr/lib/ssl/openssl.cnf")
+        if ssl.exists():
+            archive.host_file(ssl)
+        archive.file("programs", PROGRAMS.encode())
+    return archive.write(path)
+
+
+def boot(kind, ramdisk, words, cpus=1, model=None, more=(), quiet="quiet", limit="300", memory="512M"):
+    """(sections, results) of one boot that must end in a power-off."""
+    with tempfile.TemporaryDirectory(prefix="hvlab-linux-") as folder:
+        results, console = pathlib.Path(folder, "results.json"), pathlib.Path(folder, "console")
+        command = [HVLAB, "boot", guest.kernel(kind), "--initrd", ramdisk, "--append", f"console=ttyS0 {quiet} -- {' '.join(words)}",
+                   "--memory", memory, "--cpus", cpus, "--limit-time", limit, "--serial", f"file:{console}", "--results", results,
+                   *(["--cpu", model] if model else []), *more]
+        done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=3000)
+        text = console.read_text(errors="replace") if console.exists() else ""
+        if done.returncode != 0 or "guest: done" not in text:
+            sys.exit(f"FAILED ({done.returncode}): {' '.join(str(c) for c in command)}\n{done.stderr}\n...{text[-3000:]}")
+        return guest.sections(text), json.loads(results.read_text())
+
+
+def expect(what, want, have):
+    if want != have:
+        sys.exit(f"{what}:\n  want {want!r}\n  have {have!r}")
+
+
+def say(*words):
+    print(*words, flush=True)
+
+
+def test_boot(kind, cpus, model, more):
+    found, results = boot(kind, guest.initramfs(kind), ["hello", "warnings"], cpus, model, more)
+    expect("processors", f"{cpus}\n", found["processors"])
+    expect("the kernel's warnings", "", found["warnings"])
+    say(f"{kind} {model} {cpus} cpus: {results['instructions'] / 1e6:.0f} M instructions, {results['host_seconds']:.1f} s, {results['state_hash']}")
+
+
+def test_disk(kind, cpus, model, more):
+    with tempfile.TemporaryDirectory(prefix="hvlab-disk-") as folder:
+        image = pathlib.Path(folder, "disk.img")
+        with open(image, "wb") as f:
+            f.truncate(64 << 20)
+        subprocess.run(["/usr/sbin/mkfs.ext4", "-q", "-F", image], check=True)
+        subprocess.run(["/usr/sbin/debugfs", "-w", "-R", "write /proc/version marker", image], check=True, capture_output=True)
+        before = image.read_bytes()
+        found, _ = boot(kind, guest.initramfs(kind), ["disk", "warnings"], cpus, model, (*more, "--drive", str(image)))
+        expect("the image behind a copy-on-write drive", True, image.read_bytes() == before)
+        expect("mount", "", found["mount"])
+        written, _ = boot(kind, guest.initramfs(kind), ["disk", "warnings"], cpus, model, (*more, "--drive", f"{image},write"))
+        expect("what two machines wrote", found["sums"], written["sums"])
+        expect("the kernel's warnings", "", written["warnings"])
+        fsck = subprocess.run(["/usr/sbin/e2fsck", "-fn", image], capture_output=True, text=True)
+        expect(f"fsck: {fsck.stdout}", 0, fsck.returncode)
+        sums = dict(reversed(line.split(None, 1)) for line in written["sums"].splitlines())
+        dump = subprocess.run(["/usr/sbin/debugfs", "-R", "cat /file40", image], capture_output=True).stdout
+        expect("file40 on the image", hashlib.sha256(dump).hexdigest(), sums["./file40"])
+        say(f"{kind} {model} {cpus} cpus: disk read, written, clean")
+
+
+def test_programs(kind, cpus, model, more):
+    found, results = boot(kind, sealed(kind, "programs"), ["programs"], cpus, model, more, memory="1G", limit="3000")
+    environment = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C", "HOME": "/tmp"}
+    for n, line in enumerate(PROGRAMS.splitlines(), 1):
+        here = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, env=environment)
+        expect(line, here.stdout + here.stderr, found.get(f"program{n}"))
+    say(f"{kind} {model} {cpus} cpus: {len(PROGRAMS.splitlines())} programs print what they print on the host; {results['instructions'] / 1e9:.1f} G instructions")
+
+
+def test_stress(kind, cpus, model, more):
+    found, results = boot(kind, sealed(kind, "stress"), ["stress"], cpus, model, more, memory="1G", limit="3000")
+    if not found["stress"].endswith("status 0\n") or "successful run" not in found["stress"]:
+        sys.exit(found["stress"])
+    say(f"{kind} {model} {cpus} cpus: stress-ng --verify passed; {results['instructions'] / 1e9:.1f} G instructions")
+
+
+TESTS = {"boot": test_boot, "disk": test_disk, "programs": test_programs, "stress": test_stress}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("test", choices=TESTS)
+    parser.add_argument("--kernel", default="cloud")
+    parser.add_argument("--cpus", default="1")
+    parser.add_argument("--cpu", default="")
+    parser.add_argument("more", nargs="*", help="further options for hvlab boot, behind --")
+    options = parser.parse_args()
+    for kind in options.kernel.split(","):
+        for model in options.cpu.split(","):
+            for cpus in options.cpus.split(","):
+                TESTS[options.test](kind, cpus, model or None, options.more)
+
+
+main()
