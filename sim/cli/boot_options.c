@@ -34,6 +34,7 @@ static const struct option_row rows[] = {
     { "--memory", "SIZE", SIZE, AT(machine.ram_size), 0, 0, "RAM, e.g. 512M [512M]" },
     { "--cpus", "N", COUNT, AT(machine.cpu_count), 1, MACHINE_CPUS_MAX, "processors [1]" },
     { "--no-vtx", "", FLAG, AT(no_vtx), 0, 0, "a machine without VT-x" },
+    { "--no-test-devices", "", FLAG, AT(board.no_test_devices), 0, 0, "without the ports and memory that test suites expect" },
     { "--timing", "functional|approx", CHOICE, AT(machine.timing_approx), 0, 0, "how time is charged [functional]" },
     { "--quantum", "CYCLES", NUMBER, AT(machine.quantum), 1, 1000000000, "processors' turn [1000]" },
     { "--crosscheck", "N", NUMBER, AT(machine.crosscheck), 1, UINT64_MAX, "execute every Nth block on Unicorn too" },

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "sim/machine.h"
+#include "sim/platform/board.h"
 #include "sim/platform/load.h"
 
 struct boot_list { const char *item[LOAD_MODULES_MAX]; unsigned count; };
@@ -19,6 +20,7 @@ struct boot_options {
     const char *append, *results, *serial, *trace; /* NULL when not given */
     struct boot_list modules;
     struct machine_config machine;
+    struct board_config board;
     double limit_seconds;  /* [virtual seconds]; 0 = none */
     bool no_vtx, help;
 };

@@ -13,6 +13,7 @@
 #include "sim/cpu/cpu.h"
 #include "sim/cpu/crosscheck/crosscheck.h"
 #include "sim/machine.h"
+#include "sim/platform/board.h"
 #include "sim/platform/load.h"
 #include "sim/platform/platform.h"
 #include "traces/outfile.h"
@@ -135,8 +136,11 @@ open_and_boot(const struct boot_options *o)
     if (!m)
         return cli_unusable("%s", error);
     platform_set_console(m->platform, console_byte, console);
-    int status = EXIT_GOOD;
-    if (o->machine.crosscheck && !(m->crosscheck = crosscheck_new(m, o->machine.crosscheck)))
+    struct board *board = board_new(m, &o->board, error, sizeof error);
+    int status = board ? EXIT_GOOD : cli_unusable("%s", error);
+    if (board)
+        board_set_console(board, console_byte, console);
+    if (status == EXIT_GOOD && o->machine.crosscheck && !(m->crosscheck = crosscheck_new(m, o->machine.crosscheck)))
         status = cli_unusable("the second processor (Unicorn) does not start: boot without --crosscheck");
     if (status == EXIT_GOOD && o->trace && !(m->trace = trace_ctf_open(o->trace, NULL, NULL, error, sizeof error)))
         status = cli_unusable("%s", error);
@@ -149,6 +153,7 @@ open_and_boot(const struct boot_options *o)
     if (m->trace && !trace_ctf_close(m->trace, error, sizeof error))
         status = cli_unusable("%s", error);
     m->trace = NULL;
+    board_free(board);
     machine_free(m);
     fflush(console);
     if (to_file)

@@ -50,8 +50,14 @@ static uint64_t
 bar_address(const struct pci_function *f, unsigned i)
 {
     uint32_t low = pci_get(f, PCI_BAR0 + 4 * i, 4);
-    uint64_t high = low & PCI_BAR_64 ? pci_get(f, PCI_BAR0 + 4 * i + 4, 4) : 0;
+    uint64_t high = (low & (PCI_BAR_64 | PCI_BAR_IO)) == PCI_BAR_64 ? pci_get(f, PCI_BAR0 + 4 * i + 4, 4) : 0;
     return (high << 32 | low) & ~(f->bar_size[i] - 1);
+}
+
+static bool
+bar_is_io(const struct pci_function *f, unsigned i)
+{
+    return !f->is_virtual && pci_get(f, PCI_BAR0 + 4 * i, 4) & PCI_BAR_IO;
 }
 
 static bool
@@ -75,6 +81,10 @@ static bool
 bar_wanted(const struct pci *pci, const struct pci_function *f, unsigned i, uint64_t *base)
 {
     *base = f->is_virtual ? f->bar_base[i] : bar_address(f, i);
+    if (bar_is_io(f, i)) {
+        return f->bar_size[i] && *base && pci_get(f, PCI_COMMAND, 2) & PCI_COMMAND_IO &&
+               !pci_behind_port(f) && inside(*base, f->bar_size[i], 0, 0x10000);
+    }
     bool enabled = f->is_virtual || pci_get(f, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY;
     return f->bar_size[i] && enabled && is_routed(pci, f, *base, f->bar_size[i]);
 }
@@ -83,8 +93,25 @@ static void
 bar_unmap(struct pci *pci, struct pci_function *f, unsigned i)
 {
     if (f->bar_id[i] >= 0) {
-        mem_mmio_unmap(pci->machine->mem, f->bar_id[i]);
+        if (bar_is_io(f, i)) {
+            mem_port_unmap(pci->machine->mem, f->bar_id[i]);
+        } else {
+            mem_mmio_unmap(pci->machine->mem, f->bar_id[i]);
+        }
         f->bar_id[i] = -1;
+    }
+}
+
+static void
+bar_map(struct pci *pci, struct pci_function *f, unsigned i, uint64_t base)
+{
+    struct mem *mem = pci->machine->mem;
+    f->bar_base[i] = base;
+    f->bar_id[i] = bar_is_io(f, i)
+        ? mem_port_map(mem, (uint16_t)base, (uint16_t)f->bar_size[i], &f->bar[i])
+        : mem_mmio_map(mem, base, f->bar_size[i], &f->bar[i]);
+    if (f->bar_id[i] < 0) {
+        pci_guest_error(pci, f, base);
     }
 }
 
@@ -105,11 +132,7 @@ bars_update(struct pci *pci, struct pci_function *f)
         if (f->bar_id[i] >= 0 || !bar_wanted(pci, f, i, &base)) {
             continue;
         }
-        f->bar_base[i] = base;
-        f->bar_id[i] = mem_mmio_map(pci->machine->mem, base, f->bar_size[i], &f->bar[i]);
-        if (f->bar_id[i] < 0) {
-            pci_guest_error(pci, f, base);
-        }
+        bar_map(pci, f, i, base);
     }
 }
 
@@ -160,6 +183,12 @@ firmware_assign(struct pci *pci, struct pci_function *f)
             continue;
         }
         uint32_t type = pci_get(f, offset, 4) & 0xF;
+        if (type & PCI_BAR_IO) {
+            uint64_t port = pci_behind_port(f) ? 0 : window_take(&pci->ports, f->bar_size[i]);
+            pci_set(f, offset, 4, (uint32_t)port | type);
+            pci_set(f, PCI_COMMAND, 2, pci_get(f, PCI_COMMAND, 2) | PCI_COMMAND_IO);
+            continue;
+        }
         /* A bridge's 64-bit window is for prefetchable BARs only. */
         bool wide = type & PCI_BAR_64 && type & PCI_BAR_PREFETCH;
         uint64_t base = mmio_alloc(pci, pci_behind_port(f), f->bar_size[i], wide);
@@ -342,6 +371,7 @@ pci_new(struct machine *m)
     pci->window[true][true] = (struct pci_window){ MMIO64_BASE, middle64 };
     pci->window[false][false] = (struct pci_window){ middle32, MMIO32_BASE + MMIO32_SIZE };
     pci->window[false][true] = (struct pci_window){ middle64, MMIO64_BASE + MMIO64_SIZE };
+    pci->ports = (struct pci_window){ PCI_PORTS_BASE, PCI_PORTS_BASE + PCI_PORTS_SIZE };
     const struct mem_region ecam = { "ecam", ecam_read, ecam_write, pci };
     const struct mem_region address = { "pci-address", address_read, address_write, pci };
     const struct mem_region data = { "pci-data", data_read, data_write, pci };

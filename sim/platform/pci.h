@@ -34,7 +34,7 @@ typedef uint16_t pci_bdf; /* bus 15:8, device 7:3, function 2:0 */
 enum { PCI_CONFIG_SIZE = 4096, PCI_BARS = 6 };
 
 /* Where the card goes: behind the root port. */
-enum { BDF_HOST_BRIDGE = 0x0000, BDF_ROOT_PORT = 0x00E0, BDF_CARD = 0x0100 };
+enum { BDF_HOST_BRIDGE = 0x0000, BDF_TEST_DEVICE = 0x0028, BDF_ROOT_PORT = 0x00E0, BDF_CARD = 0x0100 };
 
 /* Configuration header (PCI Express Base Specification "Type 0 Configuration Space Header"). */
 enum {
@@ -44,7 +44,7 @@ enum {
     PCI_INTERRUPT_LINE = 0x3C, PCI_EXTENDED = 0x100,
     PCI_COMMAND_IO = 1 << 0, PCI_COMMAND_MEMORY = 1 << 1, PCI_COMMAND_MASTER = 1 << 2,
     PCI_COMMAND_INTX_OFF = 1 << 10, PCI_STATUS_CAPABILITIES = 1 << 4,
-    PCI_BAR_64 = 1 << 2, PCI_BAR_PREFETCH = 1 << 3,
+    PCI_BAR_IO = 1 << 0, PCI_BAR_64 = 1 << 2, PCI_BAR_PREFETCH = 1 << 3,
     PCI_CAP_POWER = 0x01, PCI_CAP_MSI = 0x05, PCI_CAP_EXPRESS = 0x10, PCI_CAP_MSIX = 0x11,
     PCI_EXT_CAP_AER = 0x0001, PCI_EXT_CAP_SERIAL = 0x0003, PCI_EXT_CAP_ARI = 0x000E,
     PCI_EXT_CAP_ATS = 0x000F, PCI_EXT_CAP_SRIOV = 0x0010,
@@ -57,8 +57,8 @@ struct pci_function {
     uint8_t config[PCI_CONFIG_SIZE];  /* current contents */
     uint8_t writable[PCI_CONFIG_SIZE];/* mask of bits software may write */
     uint64_t bar_size[PCI_BARS];      /* [bytes], 0 = none; a 64-bit BAR uses one entry and leaves the next 0 */
-    struct mem_region bar[PCI_BARS];  /* decoded while memory space is enabled */
-    int bar_id[PCI_BARS];             /* mem_mmio_map id, or -1; pci.c only */
+    struct mem_region bar[PCI_BARS];  /* decoded while memory (or I/O) space is enabled */
+    int bar_id[PCI_BARS];             /* mem_mmio_map or mem_port_map id, or -1; pci.c only */
     /* A virtual function's BARs are its physical function's business: they decode at
      * 'bar_base' [spa] from pci_add to pci_remove, whatever its own registers say. */
     bool is_virtual;
@@ -96,7 +96,8 @@ void pci_set_writable(struct pci_function *, unsigned offset, unsigned size, uin
 /* Ids, class, command register; 'class_code' is base, sub, interface (24 bits). */
 void pci_header_init(struct pci_function *, uint16_t vendor, uint16_t device, uint32_t class_code,
                      uint8_t revision);
-/* BAR 'index' of 'size' [bytes, power of two >= 16]; 'type' PCI_BAR_64 and PCI_BAR_PREFETCH. */
+/* BAR 'index' of 'size' [bytes, power of two >= 16]; 'type' PCI_BAR_64 and PCI_BAR_PREFETCH, or
+ * PCI_BAR_IO (up to 256 ports; bus 0 only, the root port forwards no ports). */
 void pci_bar_init(struct pci_function *, unsigned index, uint64_t size, unsigned type,
                   const struct mem_region *);
 /* Links a capability of 'size' [bytes, header included]; returns its offset. Contents are 0. */

@@ -48,12 +48,18 @@ pci_bar_init(struct pci_function *f, unsigned index, uint64_t size, unsigned typ
 {
     assert(index < PCI_BARS && size >= 16 && (size & (size - 1)) == 0);
     assert(!(type & PCI_BAR_64) || index + 1 < PCI_BARS);
+    assert(!(type & PCI_BAR_IO) || size <= 256);
     f->bar_size[index] = size;
     f->bar[index] = *region;
     unsigned offset = PCI_BAR0 + 4 * index;
     uint64_t mask = ~(size - 1);
     pci_set(f, offset, 4, type);
     pci_set_writable(f, offset, 4, (uint32_t)mask);
+    if (type & PCI_BAR_IO) {
+        uint32_t command = 0;
+        memcpy(&command, f->writable + PCI_COMMAND, 2);
+        pci_set_writable(f, PCI_COMMAND, 2, (command | PCI_COMMAND_IO) & 0xFFFF);
+    }
     if (type & PCI_BAR_64) {
         pci_set(f, offset + 4, 4, 0);
         pci_set_writable(f, offset + 4, 4, (uint32_t)(mask >> 32));

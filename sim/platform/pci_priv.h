@@ -19,6 +19,7 @@ struct pci {
     uint64_t dma_latency;             /* of the last transfer [cycles] */
     struct power *power;              /* for port CF9H; NULL until the platform says */
     struct pci_window window[2][2];   /* [behind the root port][64-bit prefetchable] */
+    struct pci_window ports;          /* for I/O BARs, on bus 0 only */
     struct pci_function host_bridge;
     struct pci_function root_port;
 };

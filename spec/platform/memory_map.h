@@ -10,6 +10,7 @@
  *   0xFEC00000     I/O APIC
  *   0xFED90000     VT-d remapping hardware
  *   0xFEE00000     local APIC page; MSI addresses 0xFEExxxxx
+ *   0xFF000000     memory-as-a-device for test suites (64 KiB)
  *   0x100000000    RAM that did not fit below the hole
  *   0x800000000    64-bit BAR window (32 GiB)
  *
@@ -36,6 +37,8 @@
 #define LAPIC_SIZE 0x1000ull
 #define MSI_BASE 0xFEE00000ull /* a device's write into this MiB is an interrupt message */
 #define MSI_SIZE 0x100000ull
+#define TEST_MEMORY_BASE 0xFF000000ull /* of test_devices, where a PC has its flash */
+#define TEST_MEMORY_SIZE 0x10000ull
 #define MMIO64_BASE 0x800000000ull
 #define MMIO64_SIZE 0x800000000ull
 
@@ -54,6 +57,8 @@
 #define PORT_PCI_ADDRESS 0xCF8 /* 4 ports */
 #define PORT_RESET 0xCF9       /* byte accesses only; inside PORT_PCI_ADDRESS */
 #define PORT_PCI_DATA 0xCFC    /* 4 ports */
+#define PCI_PORTS_BASE 0xC000  /* where firmware puts I/O BARs */
+#define PCI_PORTS_SIZE 0x4000
 
 /* --- interrupt lines (ISA = GSI, I/O APIC inputs) --- */
 #define IRQ_COM1 4

@@ -1,0 +1,31 @@
+/* What is plugged into the board of a machine that boots anything: a PC has
+ * more than the chipset (platform.h) that every experiment shares.
+ *
+ * board_new adds its devices to a new machine as parts (machine_add_part), in a
+ * fixed order; the same configuration gives the same machine.  Free the board
+ * before its machine.
+ *
+ *   fw_cfg (fw_cfg.h)                     always
+ *   test devices (test_devices.h)         unless 'no_test_devices'
+ */
+#ifndef SIM_PLATFORM_BOARD_H
+#define SIM_PLATFORM_BOARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct board;
+struct machine;
+
+struct board_config {
+    bool no_test_devices;
+};
+
+/* NULL with a sentence in 'error'. */
+struct board *board_new(struct machine *, const struct board_config *, char *error, unsigned error_size);
+void board_free(struct board *);
+
+/* Where the debug console (port E9H) writes.  A pure observer. */
+void board_set_console(struct board *, void (*output)(void *ctx, uint8_t byte), void *ctx);
+
+#endif
