@@ -25,6 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sim/cpu/x87/state.h"
+
 struct apic;
 struct cpu;
 struct insn;
@@ -160,6 +162,7 @@ struct cpu {
     struct insn *block;    /* head of the running block; its costs are paid */
     union xmm ymm_high[16] __attribute__((aligned(16))); /* bits 255:128 of YMM0-15 */
     union xmm sse_from, sse_to; /* operands of the running SSE operation; not architectural */
+    struct x87 x87;
 
     /* --- architectural */
     struct machine *machine;   /* owner; not saved */
@@ -174,7 +177,6 @@ struct cpu {
     uint64_t efer;
     uint64_t dr[4], dr6, dr7;
     uint32_t mxcsr;
-    uint16_t fcw, fsw; uint8_t ftw_abridged; uint64_t x87[8][2]; /* as FXSAVE shows them */
     struct {
         uint64_t star, lstar, cstar, fmask, kernel_gs_base;
         uint64_t sysenter_cs, sysenter_esp, sysenter_eip;

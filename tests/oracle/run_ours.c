@@ -16,6 +16,7 @@
 
 #include "sim/base/event.h"
 #include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/x87/x87.h"
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
 #include "sim/time/timing.h"
@@ -101,8 +102,7 @@ static void build_processor(struct cpu *c)
     c->seg[TR] = (struct segment){ .base = KERNEL + SPA_TSS, .limit = 0x67, .selector = SELECTOR_TSS,
                                    .rights = 0xb | SEG_P };
     c->seg[LDTR] = (struct segment){ .rights = SEG_UNUSABLE };
-    c->fcw = 0x37f;
-    c->ftw_abridged = 0;
+    x87_image_init(c);
     c->activity = ACTIVE;
     mmu_reset(c);
 }
@@ -164,9 +164,7 @@ static void enter_case(struct oracle_ours *o, const struct oracle_case *k)
     memcpy(c->gpr, k->in.gpr, sizeof c->gpr);
     memcpy(c->xmm, k->in.xmm, sizeof c->xmm);
     c->mxcsr = k->in.mxcsr;
-    c->fcw = 0x37f;
-    c->fsw = 0;
-    c->ftw_abridged = 0;
+    x87_image_init(c);
     c->rip = k->in.rip;
     cpu_set_rflags(c, k->in.rflags);
     c->cr2 = 0;

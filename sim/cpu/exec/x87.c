@@ -5,8 +5,9 @@
  */
 #include "sim/cpu/core.h"
 #include "sim/cpu/decode/decoder.h"
+#include "sim/cpu/x87/x87.h"
 
-enum { CR0_MP = 1 << 1, CR0_EM = 1 << 2, CR0_TS = 1 << 3, FCW_INIT = 0x37f };
+enum { CR0_MP = 1 << 1, CR0_EM = 1 << 2, CR0_TS = 1 << 3 };
 
 static bool unavailable(const struct cpu *c)
 {
@@ -43,19 +44,19 @@ enum exec_result x87_fldcw(struct cpu *c, const struct sys_insn *s)
         result = cpu_read(c, linear, &value, 2);
     }
     if (result == EXEC_OK) {
-        c->fcw = (uint16_t)((value & 0x1f3f) | 0x40);
+        x87_set_control(c, value);
     }
     return result;
 }
 
 enum exec_result x87_fnstcw(struct cpu *c, const struct sys_insn *s)
 {
-    return store16(c, s, c->fcw);
+    return store16(c, s, c->x87.cw);
 }
 
 enum exec_result x87_fnstsw(struct cpu *c, const struct sys_insn *s)
 {
-    return store16(c, s, c->fsw);
+    return store16(c, s, x87_status(c));
 }
 
 enum exec_result x87_fnstsw_ax(struct cpu *c, const struct sys_insn *s)
@@ -64,7 +65,7 @@ enum exec_result x87_fnstsw_ax(struct cpu *c, const struct sys_insn *s)
     if (unavailable(c)) {
         return cpu_raise(c, X_NM);
     }
-    c->gpr[RAX] = (c->gpr[RAX] & ~0xffffull) | c->fsw;
+    c->gpr[RAX] = (c->gpr[RAX] & ~0xffffull) | x87_status(c);
     return EXEC_OK;
 }
 
@@ -74,7 +75,7 @@ enum exec_result x87_fnclex(struct cpu *c, const struct sys_insn *s)
     if (unavailable(c)) {
         return cpu_raise(c, X_NM);
     }
-    c->fsw &= 0x7f00;
+    c->x87.sw &= X87_C;
     return EXEC_OK;
 }
 
@@ -84,8 +85,6 @@ enum exec_result x87_fninit(struct cpu *c, const struct sys_insn *s)
     if (unavailable(c)) {
         return cpu_raise(c, X_NM);
     }
-    c->fcw = FCW_INIT;
-    c->fsw = 0;
-    c->ftw_abridged = 0; /* all empty */
+    x87_init(c);
     return EXEC_OK;
 }

@@ -44,6 +44,7 @@ void cpu_update_mode(struct cpu *cpu)
     mode |= cpu->nonroot ? MODE_NONROOT : 0;
     mode |= !(mode & MODE_LONG64) && mode & MODE_PROT && is_flat(cpu) ? MODE_FLAT : 0;
     mode |= !(cpu->cr0 & (CR0_EM | CR0_TS)) && cpu->cr4 & CR4_OSFXSR ? MODE_SSE_OK : 0;
+    mode |= !(cpu->cr0 & (CR0_EM | CR0_TS)) ? MODE_X87_OK : 0;
     cpu->mode = mode;
 }
 

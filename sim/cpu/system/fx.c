@@ -2,8 +2,9 @@
 #include <string.h>
 
 #include "sim/cpu/system/sys.h"
+#include "sim/cpu/x87/x87.h"
 
-enum { FX_SIZE = 512, FX_MXCSR = 24, FX_X87 = 32, FX_XMM = 160, MXCSR_MASK = 0xffff };
+enum { FX_SIZE = 512, FX_MXCSR = 24, FX_XMM = 160, MXCSR_MASK = 0xffff };
 
 /* FXSAVE and MXCSR accesses alike: #UD with CR0.EM, #NM with CR0.TS. */
 static enum exec_result check_available(struct cpu *cpu, bool needs_osfxsr)
@@ -27,6 +28,12 @@ static unsigned xmm_count(const struct cpu *cpu)
     return sys_is_long64(cpu) ? 16 : 8;
 }
 
+/* FXSAVE64: 64-bit pointers of the last x87 instruction. */
+static bool is_wide(const struct cpu *cpu, const struct sys_insn *insn)
+{
+    return sys_is_long64(cpu) && insn->rex & 8;
+}
+
 /* What a write would fault with, before anything is read. */
 static enum exec_result check_writable(struct cpu *cpu, uint64_t linear)
 {
@@ -48,15 +55,9 @@ enum exec_result sys_fxsave(struct cpu *cpu, const struct sys_insn *insn)
     /* Reserved and software areas keep what memory holds. */
     TRY(check_writable(cpu, linear));
     TRY(cpu_read(cpu, linear, image, FX_SIZE));
-    memset(image, 0, FX_X87);
-    memcpy(image, &cpu->fcw, 2);
-    memcpy(image + 2, &cpu->fsw, 2);
-    image[4] = cpu->ftw_abridged;
+    x87_image_put(cpu, image, is_wide(cpu, insn));
     memcpy(image + FX_MXCSR, &cpu->mxcsr, 4);
     memcpy(image + FX_MXCSR + 4, &mask, 4);
-    for (unsigned i = 0; i < 8; i++) {
-        memcpy(image + FX_X87 + i * 16, cpu->x87[i], 10);
-    }
     memcpy(image + FX_XMM, cpu->xmm, xmm_count(cpu) * 16);
     return cpu_write(cpu, linear, image, FX_SIZE);
 }
@@ -74,13 +75,7 @@ enum exec_result sys_fxrstor(struct cpu *cpu, const struct sys_insn *insn)
         return sys_gp(cpu);
     }
     cpu->mxcsr = mxcsr;
-    memcpy(&cpu->fcw, image, 2);
-    memcpy(&cpu->fsw, image + 2, 2);
-    cpu->ftw_abridged = image[4];
-    memset(cpu->x87, 0, sizeof(cpu->x87));
-    for (unsigned i = 0; i < 8; i++) {
-        memcpy(cpu->x87[i], image + FX_X87 + i * 16, 10);
-    }
+    x87_image_get(cpu, image, is_wide(cpu, insn));
     memcpy(cpu->xmm, image + FX_XMM, xmm_count(cpu) * 16);
     return EXEC_OK;
 }

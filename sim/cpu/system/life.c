@@ -4,6 +4,7 @@
 #include "sim/base/state.h"
 #include "sim/cpu/mmu/mmu.h"
 #include "sim/cpu/system/sys.h"
+#include "sim/cpu/x87/x87.h"
 #include "sim/machine.h"
 
 enum { FAMILY_MODEL_STEPPING = 0x000206d7, MXCSR_RESET = 0x1f80 };
@@ -52,10 +53,7 @@ static void reset_cold(struct cpu *cpu)
 
     memset(cpu->xmm, 0, sizeof(cpu->xmm));
     memset(cpu->ymm_high, 0, sizeof(cpu->ymm_high));
-    memset(cpu->x87, 0, sizeof(cpu->x87));
-    cpu->fcw = 0x40;
-    cpu->fsw = 0;
-    cpu->ftw_abridged = 0xff; /* all registers hold +0.0 */
+    x87_reset(cpu);
     cpu->mxcsr = MXCSR_RESET;
     cpu->xcr0 = 1;
     cpu->xss = 0;
@@ -126,9 +124,7 @@ void cpu_system_state(struct cpu *cpu, struct state *s)
     STATE_VISIT(s, cpu->xmm);
     STATE_VISIT(s, cpu->ymm_high);
     STATE_VISIT(s, cpu->mxcsr);
-    STATE_VISIT(s, cpu->fcw);
-    STATE_VISIT(s, cpu->fsw);
-    STATE_VISIT(s, cpu->ftw_abridged);
+    _Static_assert(sizeof(cpu->x87) == 128 + 16 + 16, "no padding but what is named");
     STATE_VISIT(s, cpu->x87);
     STATE_VISIT(s, cpu->seg);
     STATE_VISIT(s, cpu->gdtr);

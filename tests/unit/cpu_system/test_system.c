@@ -486,7 +486,7 @@ static void fxsave_and_fxrstor_are_a_round_trip_with_checks(void **state)
     (void)state;
     fixture_long_mode(f, 0);
     cpu->mxcsr = 0x1fa0;
-    cpu->fcw = 0x37f;
+    cpu->x87.cw = 0x37f;
     for (unsigned i = 0; i < 16; i++) {
         cpu->xmm[i].u64[0] = 0x1111 * i;
         cpu->xmm[i].u64[1] = ~cpu->xmm[i].u64[0];
