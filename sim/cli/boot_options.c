@@ -31,6 +31,7 @@ struct option_row {
 static const struct option_row rows[] = {
     { "--append", "TEXT", TEXT, AT(append), 0, 0, "command line" },
     { "--module", "FILE", LIST, AT(modules), 0, 0, "a module; FILE=NAME gives its command line (repeatable)" },
+    { "--initrd", "FILE", TEXT, AT(initrd), 0, 0, "a Linux kernel's initial RAM disk" },
     { "--memory", "SIZE", SIZE, AT(machine.ram_size), 0, 0, "RAM, e.g. 512M [512M]" },
     { "--cpus", "N", COUNT, AT(machine.cpu_count), 1, MACHINE_CPUS_MAX, "processors [1]" },
     { "--no-vtx", "", FLAG, AT(no_vtx), 0, 0, "a machine without VT-x" },
@@ -50,7 +51,7 @@ void
 boot_options_help(void)
 {
     printf("usage: hvlab boot IMAGE [OPTIONS]\n\n"
-           "Boots an ELF image with a multiboot2 or multiboot header (else plain ELF).\n\n");
+           "Boots a Linux bzImage, or an ELF image with a multiboot2 or multiboot header.\n\n");
     for (unsigned i = 0; i < ROWS; i++) {
         char left[64];
         snprintf(left, sizeof left, "%s %s", rows[i].name, rows[i].value);
@@ -60,7 +61,8 @@ boot_options_help(void)
            "triple fault 3; unusable image or options 2; Ctrl-C 130; anything else 1\n\n"
            "examples:\n"
            "  hvlab boot build/gcc-release/images/hv-microkernel.elf --no-vtx\n"
-           "  hvlab boot kernel.elf --module initrd.img --memory 1G --cpus 4 --limit-time 10\n");
+           "  hvlab boot kernel.elf --module initrd.img --memory 1G --cpus 4 --limit-time 10\n"
+           "  hvlab boot vmlinuz --initrd initramfs.cpio.gz --append \"console=ttyS0 quiet\"\n");
 }
 
 /* --- values ------------------------------------------------------------------------- */

@@ -46,12 +46,19 @@ load(struct machine *m, const struct boot_options *o, char *error)
         module[count].bytes = load_file(path[count], &module[count].size, error, ERROR_MAX);
         good = module[count].bytes != NULL;
     }
+    struct load_module initrd = { .name = o->initrd };
+    if (good && o->initrd) {
+        initrd.bytes = load_file(o->initrd, &initrd.size, error, ERROR_MAX);
+        good = initrd.bytes != NULL;
+    }
     uint8_t *bytes = good ? load_file(o->image, &size, error, ERROR_MAX) : NULL;
     struct load_request request = { .name = o->image, .bytes = bytes, .size = size, .cmdline = o->append,
-                                    .modules = module, .module_count = count };
+                                    .modules = module, .module_count = count,
+                                    .initrd = o->initrd ? &initrd : NULL };
     good = bytes && load_image(m, &request, error, ERROR_MAX);
     for (unsigned i = 0; i < count; i++)
         free((void *)module[i].bytes);
+    free((void *)initrd.bytes);
     free(bytes);
     return good;
 }

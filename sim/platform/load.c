@@ -1,4 +1,4 @@
-/* Loading software: the parts both boot protocols share; see load.h. */
+/* Loading software: the parts the boot protocols share; see load.h. */
 #include "sim/platform/load.h"
 
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include "sim/mem/mem.h"
 #include "sim/platform/load_priv.h"
 #include "spec/platform/memory_map.h"
+#include "spec/x86/system.h"
 
 bool
 load_fail(struct load *l, const char *format, ...)
@@ -237,25 +238,32 @@ flat_segment(uint16_t selector, unsigned type)
     };
 }
 
-/* Both specifications' "Machine state". ESP is undefined there; ours points at
- * free conventional memory because real loaders' does and images push. */
+/* Multiboot's "Machine state", or the Linux boot protocols'.  The stack is undefined there;
+ * ours points at free conventional memory because real loaders' does and images push. */
 static void
 enter(struct load *l)
 {
-    enum { CR0_PE = 1, CR0_ET = 1 << 4, CODE = 0xB, DATA = 0x3 };
+    enum { CODE = 0xB, DATA = 0x3 };
     struct cpu *cpu = l->machine->cpu[0];
-    cpu->cr0 = CR0_PE | CR0_ET;
-    cpu->cr3 = cpu->cr4 = cpu->efer = 0;
-    cpu->seg[CS] = flat_segment(0x08, CODE);
+    const struct load_start *start = &l->start;
+    cpu->cr0 = CR0_PE | CR0_ET | (start->long_mode ? CR0_PG : 0);
+    cpu->cr4 = start->long_mode ? CR4_PAE : 0;
+    cpu->efer = start->long_mode ? EFER_LME | EFER_LMA : 0;
+    cpu->cr3 = start->cr3;
+    cpu->seg[CS] = flat_segment(start->code, CODE);
+    if (start->long_mode) {
+        cpu->seg[CS].rights ^= SEG_DB | SEG_L;
+    }
     for (unsigned i = ES; i <= GS; i++) {
         if (i != CS) {
-            cpu->seg[i] = flat_segment(0x10, DATA);
+            cpu->seg[i] = flat_segment(start->data, DATA);
         }
     }
     memset(cpu->gpr, 0, sizeof cpu->gpr);
-    cpu->gpr[RAX] = l->eax;
-    cpu->gpr[RBX] = l->ebx;
-    cpu->gpr[RSP] = l->boot_info ? l->boot_info : BOOT_INFO_END;
+    cpu->gpr[RAX] = start->rax;
+    cpu->gpr[RBX] = start->rbx;
+    cpu->gpr[RSI] = start->rsi;
+    cpu->gpr[RSP] = start->rsp;
     cpu_set_rflags(cpu, 2);
     cpu->rip = l->entry;
     cpu_update_mode(cpu);
@@ -294,27 +302,43 @@ dispatch(struct load *l, enum load_protocol *protocol)
     }
 }
 
+/* Everything but the processor's state. */
+static bool
+place_and_choose(struct load *l, enum load_protocol *protocol)
+{
+    const struct load_request *r = l->request;
+    bool linux_asked = r->protocol == LOAD_LINUX_64 || r->protocol == LOAD_LINUX_32;
+    if (linux_asked || (r->protocol == LOAD_AUTO && bzimage_probe(l))) {
+        return bzimage_probe(l) ? bzimage_load(l, protocol) : load_fail(l, "not a Linux bzImage");
+    }
+    if (r->initrd) {
+        return load_fail(l, "not a Linux kernel: it takes modules, no initrd");
+    }
+    l->image = image_parse(r->name, r->bytes, r->size, l->error, l->error_size);
+    if (!l->image || !dispatch(l, protocol)) {
+        return false;
+    }
+    if (l->entry > UINT32_MAX) {
+        return load_fail(l, "entry point %#llx is beyond 4 GiB, where 32-bit code cannot begin",
+                         (unsigned long long)l->entry);
+    }
+    if (!mem_ram(l->machine->mem, l->entry)) {
+        return load_fail(l, "entry point %#llx is not in RAM", (unsigned long long)l->entry);
+    }
+    l->start.rsp = l->boot_info ? l->boot_info : BOOT_INFO_END;
+    return true;
+}
+
 bool
 load_image(struct machine *m, const struct load_request *r, char *error, unsigned error_size)
 {
-    struct load l = { .machine = m, .request = r, .error = error, .error_size = error_size };
+    struct load l = { .machine = m, .request = r, .error = error, .error_size = error_size,
+                      .start = { .code = 0x08, .data = 0x10 } };
     if (r->module_count > LOAD_MODULES_MAX) {
         return load_fail(&l, "%u modules: at most %d", r->module_count, LOAD_MODULES_MAX);
     }
-    l.image = image_parse(r->name, r->bytes, r->size, error, error_size);
-    if (!l.image) {
-        return false;
-    }
     enum load_protocol protocol;
-    bool ok = dispatch(&l, &protocol);
-    if (ok && l.entry > UINT32_MAX) {
-        ok = load_fail(&l, "entry point %#llx is beyond 4 GiB, where 32-bit code cannot begin",
-                       (unsigned long long)l.entry);
-    }
-    if (ok && !mem_ram(m->mem, l.entry)) {
-        ok = load_fail(&l, "entry point %#llx is not in RAM", (unsigned long long)l.entry);
-    }
-    if (!ok) {
+    if (!place_and_choose(&l, &protocol)) {
         image_free(l.image);
         return false;
     }

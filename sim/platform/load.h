@@ -1,8 +1,8 @@
 /* Loading software into a new machine, as a boot loader would.
  *
- * The image is an ELF file (elf_image.h), placed by its physical addresses,
+ * The image is a Linux bzImage, or an ELF file (elf_image.h), placed by its physical addresses,
  * with a multiboot2 header, else a multiboot header, else refused unless the
- * request asks for LOAD_ELF.  The first processor is left at the entry point in the state
+ * request asks for LOAD_ELF.  The first processor is left at an ELF image's entry point in the state
  * both specifications describe ("Machine state"): 32-bit protected mode, flat
  * segments, paging off, interrupts off, A20 on, EAX = magic, EBX = information.
  *
@@ -12,6 +12,8 @@
  * Multiboot2 hands over: command line, loader name, modules, basic memory,
  * memory map, ACPI RSDP (old and new).  Multiboot: memory, command line
  * (preceded by the image's name, as loaders do), modules, memory map, loader name.
+ * Linux: boot_params with command line, initrd, E820 map and ACPI root pointer; the 64-bit entry where the kernel
+ * has one (long mode on an identity map of 4 GiB), else the 32-bit entry; RSI = boot_params.
  *
  * Only for a machine that has not run yet; its RAM is zero.  Errors are one sentence
  * for people, naming the file; the machine is then half-loaded and good for nothing.
@@ -29,10 +31,12 @@ struct machine;
 enum { LOAD_MODULES_MAX = 64 };
 
 enum load_protocol {
-    LOAD_AUTO,       /* by the header found, multiboot2 first */
+    LOAD_AUTO,       /* by the header found: bzImage, multiboot2, multiboot */
     LOAD_MULTIBOOT2,
     LOAD_MULTIBOOT,
     LOAD_ELF,        /* no boot information: EAX = EBX = 0, entry at e_entry */
+    LOAD_LINUX_64,   /* bzImage; AUTO takes 64 before 32 */
+    LOAD_LINUX_32,
 };
 
 struct load_module {
@@ -45,7 +49,7 @@ struct load_module {
 /* What was done, for the caller. */
 struct load_result {
     enum load_protocol protocol;
-    struct image *image;                      /* caller frees with image_free */
+    struct image *image;                      /* caller frees with image_free; NULL for Linux */
     uint64_t entry;                           /* [spa] */
     uint64_t boot_info;                       /* [spa]; 0: none */
     uint64_t module_spa[LOAD_MODULES_MAX];
@@ -58,7 +62,8 @@ struct load_request {
     enum load_protocol protocol;
     const char *cmdline;   /* NULL: empty */
     const struct load_module *modules;
-    unsigned module_count; /* up to LOAD_MODULES_MAX */
+    unsigned module_count; /* up to LOAD_MODULES_MAX; Linux takes none */
+    const struct load_module *initrd; /* NULL: none; Linux only */
     struct load_result *result; /* filled on success; NULL: not wanted */
 };
 

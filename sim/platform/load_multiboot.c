@@ -158,7 +158,7 @@ multiboot_load(struct load *l)
     if (!place(l, header_find(l->image)) || !load_modules(l) || !information(l)) {
         return false;
     }
-    l->eax = MULTIBOOT_MAGIC;
-    l->ebx = (uint32_t)l->boot_info;
+    l->start.rax = MULTIBOOT_MAGIC;
+    l->start.rbx = (uint32_t)l->boot_info;
     return true;
 }

@@ -290,7 +290,7 @@ multiboot2_load(struct load *l)
     if (!header_parse(l, &header) || !place(l, &header) || !load_modules(l) || !information(l)) {
         return false;
     }
-    l->eax = MULTIBOOT2_MAGIC;
-    l->ebx = (uint32_t)l->boot_info;
+    l->start.rax = MULTIBOOT2_MAGIC;
+    l->start.rbx = (uint32_t)l->boot_info;
     return true;
 }

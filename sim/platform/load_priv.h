@@ -1,9 +1,18 @@
-/* Inside of the loaders: what load.c and the two protocols share. */
+/* Inside of the loaders: what load.c and the protocols share. */
 #ifndef SIM_PLATFORM_LOAD_PRIV_H
 #define SIM_PLATFORM_LOAD_PRIV_H
 
 #include "sim/platform/elf_image.h"
 #include "sim/platform/load.h"
+
+/* The first processor's state at the entry, apart from rip. */
+struct load_start {
+    uint16_t code, data;          /* selectors */
+    uint32_t rax, rbx, rsi;
+    uint64_t rsp;
+    bool long_mode;               /* paging on, 64-bit code; else 32-bit with paging off */
+    uint64_t cr3;
+};
 
 struct load {
     struct machine *machine;
@@ -13,7 +22,7 @@ struct load {
     bool flat;                        /* by addresses in its boot header, not by segments */
     uint64_t module_spa[LOAD_MODULES_MAX];
     uint64_t entry;                   /* [spa] */
-    uint32_t eax, ebx;                /* at entry */
+    struct load_start start;
     uint64_t boot_info;               /* [spa] where the information begins; the stack ends below */
     char *error;
     unsigned error_size;
@@ -62,5 +71,7 @@ bool multiboot2_probe(const struct load *);
 bool multiboot2_load(struct load *);
 bool multiboot_probe(const struct load *);
 bool multiboot_load(struct load *);
+bool bzimage_probe(const struct load *);
+bool bzimage_load(struct load *, enum load_protocol *); /* tells which entry */
 
 #endif
