@@ -191,6 +191,7 @@ struct cpu {
     bool shadow_sti, shadow_movss; /* interrupt shadows in force for the next instruction */
     uint8_t sipi_vector;       /* valid with ATTN_SIPI */
     uint64_t pending_db;       /* pending debug exceptions [DR6 bits] */
+    uint64_t random;           /* state of what RDRAND and RDSEED give */
 
     /* --- bookkeeping */
     uint64_t now;              /* this processor's time [cycle]; exact outside the hot core */

@@ -199,6 +199,7 @@ bool build_scan(struct decoder *d, const struct x86_row *row)
 {
     static const unsigned form[] = {
         [ARG_scan_popcnt] = FORM_popcnt_16, [ARG_scan_bsf] = FORM_bsf_16, [ARG_scan_bsr] = FORM_bsr_16,
+        [ARG_scan_tzcnt] = FORM_tzcnt_16, [ARG_scan_lzcnt] = FORM_lzcnt_16,
     };
     uint8_t src = operand_load(d, d->v);
     d->producer = ANY;

@@ -39,7 +39,11 @@ enum { ARG_muldiv_mul, ARG_muldiv_imul, ARG_muldiv_div, ARG_muldiv_idiv };
 enum { ARG_shift_rol, ARG_shift_ror, ARG_shift_rcl, ARG_shift_rcr, ARG_shift_shl, ARG_shift_shr, ARG_shift_sar };
 enum { ARG_shift_double_shld, ARG_shift_double_shrd };
 enum { ARG_bit_bt, ARG_bit_bts, ARG_bit_btr, ARG_bit_btc };
-enum { ARG_scan_popcnt, ARG_scan_bsf, ARG_scan_bsr };
+enum { ARG_scan_popcnt, ARG_scan_bsf, ARG_scan_bsr, ARG_scan_tzcnt, ARG_scan_lzcnt };
+enum {
+    ARG_bits_andn, ARG_bits_bextr, ARG_bits_blsi, ARG_bits_blsmsk, ARG_bits_blsr, ARG_bits_bzhi, ARG_bits_mulx,
+    ARG_bits_pdep, ARG_bits_pext, ARG_bits_rorx, ARG_bits_sarx, ARG_bits_shlx, ARG_bits_shrx, ARG_bits_adcx, ARG_bits_adox,
+};
 enum { ARG_extend_zx, ARG_extend_sx };
 enum { ARG_widen_cbw, ARG_widen_cwd };
 enum { ARG_flag_sahf, ARG_flag_lahf, ARG_flag_cmc, ARG_flag_clc, ARG_flag_stc, ARG_flag_cld, ARG_flag_std, ARG_flag_salc };

@@ -341,13 +341,6 @@ WORDS(BIT_TEST, bt)
 WORDS(SCAN, bsf)
 WORDS(SCAN, bsr)
 
-#define POPCNT(name, bits) OP(name##_##bits) {                                \
-        uint64_t v = zero_extend(get(REG(src), bits), bits);                  \
-        put_r(REG(dst), __builtin_popcountll(v), bits);                       \
-        flags_set_raw(c, v ? 0 : FLAG_Z);                                     \
-        NEXT; }
-WORDS(POPCNT, popcnt)
-
 /* --- exchanges on registers and temp ---------------------------------------------- */
 
 #define EXCHANGE(name, bits) OP(name##_##bits) {                              \

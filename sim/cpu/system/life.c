@@ -67,6 +67,7 @@ static void reset_cold(struct cpu *cpu)
     cpu->msr.tsc_offset = 0 - cpu->now;
     cpu->attention = 0;
     cpu->sipi_vector = 0;
+    cpu->random = cpu->index;
 }
 
 void cpu_system_reset(struct cpu *cpu, bool init)
@@ -106,6 +107,7 @@ static void visit_bookkeeping(struct cpu *cpu, struct state *s)
     STATE_VISIT(s, cpu->shadow_movss);
     STATE_VISIT(s, cpu->sipi_vector);
     STATE_VISIT(s, cpu->pending_db);
+    STATE_VISIT(s, cpu->random);
     STATE_VISIT(s, cpu->now);
     STATE_VISIT(s, cpu->instructions);
     STATE_VISIT(s, cpu->attention);

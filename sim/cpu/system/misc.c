@@ -36,6 +36,11 @@ enum exec_result sys_clflush(struct cpu *cpu, const struct sys_insn *insn)
     return mmu_fill(cpu, linear, 1, ACCESS_READ, &host, &spa);
 }
 
+enum exec_result sys_clwb(struct cpu *cpu, const struct sys_insn *insn) /* and CLFLUSHOPT */
+{
+    return sys_clflush(cpu, insn);
+}
+
 static enum exec_result invalidate_caches(struct cpu *cpu, const struct sys_insn *insn, enum vtx_cause cause)
 {
     TRY(sys_require_cpl0(cpu));

@@ -104,7 +104,7 @@ static void what_is_no_instruction_is_refused(void **unused)
         { "f0 39 00", M64, DECODE_UD, 0, 0, 0, 0 },            /* LOCK CMP */
         { "8d c0", M64, DECODE_UD, 0, 0, 0, 0 },               /* LEA of a register */
         { "66 0f c7 30", M64, DECODE_OK, OP_VMCLEAR, 4, 8, 8 },
-        { "0f c7 f8", M64, DECODE_UD, 0, 0, 0, 0 },            /* RDSEED: not offered */
+        { "f2 0f c7 f8", M64, DECODE_OK, OP_UD, 4, 4, 8 },      /* RDSEED with F2 */
         { "ff f8", M64, DECODE_UD, 0, 0, 0, 0 },               /* FF /7 */
         { "f0 01 18", M64, DECODE_OK, OP_ADD, 3, 4, 8 },
         { "f3 90", M64, DECODE_OK, OP_PAUSE, 2, 4, 8 },
