@@ -126,6 +126,8 @@ struct sys_insn {
     uint8_t segment;      /* of the memory operand [ES..GS] */
     uint8_t base, index;  /* [0-15], or 0xff = none (for VMX instruction information) */
     uint8_t scale;        /* 0-3 */
+    uint8_t vvvv;         /* register of VEX.vvvv [0-15]; 0 without VEX */
+    bool vex256;          /* VEX.L */
     bool rep, repne, lock;
     int32_t disp;         /* [bytes] */
     uint64_t imm;         /* immediate, sign-extended; far pointer (Ap): selector << 32 | offset */

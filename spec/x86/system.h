@@ -39,6 +39,7 @@
 #define CR4_FSGSBASE (1ull << 16)
 #define CR4_PCIDE (1ull << 17)
 #define CR4_OSXSAVE (1ull << 18)
+#define XSTATE_YMM 6ull /* XCR0: SSE and AVX state */
 #define CR4_SMEP (1ull << 20)
 #define CR4_SMAP (1ull << 21)
 

@@ -91,6 +91,10 @@ static void differ_registers(struct differences *d, const struct oracle_case *c,
         differ(d, name, a->out.xmm[i].u64[0], b->out.xmm[i].u64[0]);
         name[strlen(name) - 1] = 'h';
         differ(d, name, a->out.xmm[i].u64[1], b->out.xmm[i].u64[1]);
+        snprintf(name, sizeof name, "ymm%u.l", i);
+        differ(d, name, a->out.ymm_high[i].u64[0], b->out.ymm_high[i].u64[0]);
+        name[strlen(name) - 1] = 'h';
+        differ(d, name, a->out.ymm_high[i].u64[1], b->out.ymm_high[i].u64[1]);
     }
     differ(d, "rip", a->out.rip, b->out.rip);
     differ(d, "rflags", a->out.rflags & flags, b->out.rflags & flags);
@@ -185,10 +189,14 @@ void oracle_print_case(const struct oracle_case *c, FILE *to)
         }
         fputc('\n', to);
     }
-    if (c->sequence || (c->row && !strncmp(c->row->exec, "sse", 3))) {
+    if (c->sequence || (c->row && (!strncmp(c->row->exec, "sse", 3) || !strncmp(c->row->exec, "avx", 3)))) {
         for (unsigned i = 0; i < 16; i++) {
             fprintf(to, "  xmm%-2u %016" PRIx64 "_%016" PRIx64 "%s", i, c->in.xmm[i].u64[1],
                     c->in.xmm[i].u64[0], i % 2 ? "\n" : "");
+        }
+        for (unsigned i = 0; i < 16; i++) {
+            fprintf(to, "  ymm%-2u %016" PRIx64 "_%016" PRIx64 "%s", i, c->in.ymm_high[i].u64[1],
+                    c->in.ymm_high[i].u64[0], i % 2 ? "\n" : "");
         }
     }
 }

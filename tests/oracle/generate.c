@@ -10,6 +10,22 @@ static const struct { const char *exec, *reason; } exempt_rows[] = {
     { "ud", "always #UD" },
 };
 
+static bool has_kind(const struct x86_row *row, unsigned kind)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        if (row->operand[i].kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* W1 does not exist outside 64-bit mode, unless it is VEX.W and widens no general register. */
+static bool has_general(const struct x86_row *row)
+{
+    return !row->vex || has_kind(row, KIND_E) || has_kind(row, KIND_G) || has_kind(row, KIND_B);
+}
+
 const char *oracle_row_exempt(const struct x86_row *row, bool mode32)
 {
     if (row->traits & TRAIT_PRIV) {
@@ -18,7 +34,7 @@ const char *oracle_row_exempt(const struct x86_row *row, bool mode32)
     if (row->traits & TRAIT_NOHOST) {
         return "marked nohost in the table";
     }
-    if (mode32 && (row->traits & (TRAIT_O64 | TRAIT_W1))) {
+    if (mode32 && (row->traits & TRAIT_O64 || (row->traits & TRAIT_W1 && has_general(row)))) {
         return "64-bit mode only";
     }
     if (!mode32 && (row->traits & TRAIT_I64)) {
@@ -39,12 +55,6 @@ static bool exec_is(const struct x86_row *row, const char *prefix)
     return !strncmp(row->exec, prefix, strlen(prefix));
 }
 
-static bool has_kind(const struct x86_row *row, unsigned kind)
-{
-    return row->operand[0].kind == kind || row->operand[1].kind == kind ||
-           row->operand[2].kind == kind;
-}
-
 static bool is_string(const struct x86_row *row)
 {
     return exec_is(row, "string:");
@@ -55,7 +65,7 @@ static bool takes_66(const struct oracle_case *c)
 {
     const struct x86_row *row = c->row;
     bool sized = false;
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 4; i++) {
         unsigned kind = row->operand[i].kind, size = row->operand[i].size;
         sized |= kind == KIND_FIXED ? size == FIX_rAX || size == FIX_v
                                     : kind != KIND_none && (size == SIZE_v || size == SIZE_z);
@@ -63,7 +73,7 @@ static bool takes_66(const struct oracle_case *c)
     if ((row->traits & TRAIT_F64) && !c->mode32) {
         return false; /* near branches: vendors differ */
     }
-    if (row->prefix == PREFIX_NP || row->prefix == PREFIX_66) {
+    if (row->prefix == PREFIX_NP || row->prefix == PREFIX_66 || row->vex) {
         return false;
     }
     if (exec_is(row, "sse") || exec_is(row, "x87") || exec_is(row, "bswap")) {
@@ -83,6 +93,8 @@ static unsigned size_bytes(const struct oracle_case *c, unsigned size)
     case SIZE_z: return c->opsize == 2 ? 2 : 4;
     case SIZE_v: return c->opsize;
     case SIZE_dq: return 16;
+    case SIZE_qq: return 32;
+    case SIZE_x: return c->vex256 ? 32 : 16;
     case SIZE_r: return c->mode32 ? 4 : 8;
     case SIZE_p: return c->opsize + 2;
     default: return 0;
@@ -95,7 +107,7 @@ static unsigned memory_size(const struct oracle_case *c)
     if (exec_is(c->row, "sys:sys_fx")) {
         return 512;
     }
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 4; i++) {
         unsigned kind = c->row->operand[i].kind;
         if (kind == KIND_E || kind == KIND_M || kind == KIND_W) {
             return size_bytes(c, c->row->operand[i].size);
@@ -106,7 +118,10 @@ static unsigned memory_size(const struct oracle_case *c)
 
 static bool needs_alignment(const struct x86_row *row, unsigned size)
 {
-    return (size == 16 || size == 512) && !(row->traits & TRAIT_UNALIGNED);
+    if (row->vex && !exec_is(row, "avx_load") && !exec_is(row, "avx_store")) {
+        return false;
+    }
+    return (size == 16 || size == 32 || size == 512) && !(row->traits & TRAIT_UNALIGNED);
 }
 
 /* --- addresses ------------------------------------------------------------------- */
@@ -132,7 +147,7 @@ static uint64_t choose_target(struct oracle_case *c, unsigned size, bool align, 
         return (at >> 8 & 0x7fffffffffff) | 0x1234ull << 48;
     }
     if (align && !oracle_chance(seed, 8)) {
-        target &= ~15ull;
+        target &= ~(size == 32 ? 31ull : 15ull);
     } else if (oracle_chance(seed, 40)) {
         target &= ~7ull;
     }
@@ -151,8 +166,8 @@ static void add_patch(struct oracle_case *c, uint64_t address, const void *bytes
 /* --- encoding ---------------------------------------------------------------------- */
 
 struct encoding {
-    uint8_t prefixes[5], rex, opcode[3], modrm, sib, disp[4], imm[9];
-    unsigned prefix_count, opcode_count, disp_count, imm_count;
+    uint8_t prefixes[5], rex, vvvv, opcode[3], modrm, sib, disp[4], imm[9];
+    unsigned prefix_count, vex_bytes, opcode_count, disp_count, imm_count;
     bool has_rex, has_sib, rip_relative, address32;
     unsigned base, index; /* 16 = none */
     unsigned scale;
@@ -173,18 +188,18 @@ static void choose_prefixes(struct oracle_case *c, struct encoding *e, uint64_t 
     bool defaults_64 = in_64 && (row->traits & (TRAIT_D64 | TRAIT_F64));
 
     c->opsize = defaults_64 ? 8 : 4;
-    bool want_w = in_64 && !(row->traits & TRAIT_W0) &&
+    bool want_w = (in_64 || row->vex) && !(row->traits & TRAIT_W0) &&
                   ((row->traits & TRAIT_W1) || oracle_chance(seed, 30));
     if (takes_66(c) && oracle_chance(seed, 25)) {
         e->prefixes[e->prefix_count++] = 0x66;
         c->opsize = 2;
     }
-    if (row->prefix >= PREFIX_66) {
+    if (row->prefix >= PREFIX_66 && !row->vex) {
         e->prefixes[e->prefix_count++] = mandatory[row->prefix];
     }
     if (want_w) {
         e->rex |= 8;
-        c->opsize = 8;
+        c->opsize = in_64 ? 8 : 4;
     }
     if (is_string(row) && oracle_chance(seed, 60)) {
         e->prefixes[e->prefix_count++] = oracle_chance(seed, 50) ? 0xf3 : 0xf2;
@@ -285,10 +300,12 @@ static uint16_t choose_selector(uint64_t *seed)
 
 static void choose_immediates(struct oracle_case *c, struct encoding *e, uint64_t *seed)
 {
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 4; i++) {
         unsigned kind = c->row->operand[i].kind, size = size_bytes(c, c->row->operand[i].size);
         uint64_t value = oracle_integer(seed);
-        if (kind == KIND_I) {
+        if (kind == KIND_L) {
+            put_imm(e, value, 1);
+        } else if (kind == KIND_I) {
             c->imm = value;
             put_imm(e, value, size);
         } else if (kind == KIND_J) {
@@ -305,12 +322,30 @@ static void choose_immediates(struct oracle_case *c, struct encoding *e, uint64_
     }
 }
 
+static uint8_t *put_vex(uint8_t *to, const struct oracle_case *c, const struct encoding *e)
+{
+    static const uint8_t pp[] = { [PREFIX_NP] = 0, [PREFIX_66] = 1, [PREFIX_F3] = 2, [PREFIX_F2] = 3 };
+    uint8_t last = (uint8_t)((~e->vvvv & 15) << 3 | (c->vex256 ? 4 : 0) | pp[c->row->prefix]);
+
+    if (e->vex_bytes == 2) {
+        *to++ = 0xc5;
+        *to++ = (uint8_t)(last | (e->rex & 4 ? 0 : 0x80));
+    } else {
+        *to++ = 0xc4;
+        *to++ = (uint8_t)((~e->rex & 7) << 5 | c->row->map);
+        *to++ = (uint8_t)(last | (e->rex & 8) << 4);
+    }
+    return to;
+}
+
 static void assemble(struct oracle_case *c, const struct encoding *e)
 {
     uint8_t *to = c->code;
     memcpy(to, e->prefixes, e->prefix_count);
     to += e->prefix_count;
-    if (e->has_rex) {
+    if (c->row->vex) {
+        to = put_vex(to, c, e);
+    } else if (e->has_rex) {
         *to++ = 0x40 | e->rex;
     }
     memcpy(to, e->opcode, e->opcode_count);
@@ -335,10 +370,13 @@ static void choose_opcode(struct oracle_case *c, struct encoding *e, uint64_t *s
 {
     static const uint8_t escape[] = { 0, 0, 0x38, 0x3a };
     const struct x86_row *row = c->row;
-    if (row->map != 0) {
+    if (row->vex) {
+        c->vex256 = row->vex == VEX_256 || (row->vex == VEX_ANY && oracle_chance(seed, 50));
+        e->vvvv = has_kind(row, KIND_H) || has_kind(row, KIND_B) ? oracle_random(seed) % (c->mode32 ? 8 : 16) : 0;
+    } else if (row->map != 0) {
         e->opcode[e->opcode_count++] = 0x0f;
     }
-    if (row->map > 1) {
+    if (!row->vex && row->map > 1) {
         e->opcode[e->opcode_count++] = escape[row->map];
     }
     uint8_t low = (uint8_t)(oracle_random(seed) % row->count);
@@ -399,6 +437,7 @@ static void random_state(struct oracle_case *c, uint64_t *seed)
     for (unsigned i = 0; i < 16; i++) {
         in->gpr[i] = oracle_integer(seed);
         in->xmm[i] = oracle_vector(seed);
+        in->ymm_high[i] = oracle_vector(seed);
     }
     in->gpr[RSP] = stack_address(seed);
     in->rflags = (oracle_random(seed) & (FLAG_STATUS | FLAG_ID)) | FLAG_IF | 2;
@@ -466,10 +505,10 @@ static void patch_operand(struct oracle_case *c, unsigned size, uint64_t *seed)
 {
     const struct x86_row *row = c->row;
     uint8_t bytes[ORACLE_PATCH_SIZE];
-    if (size >= 16 || exec_is(row, "sse")) {
-        union xmm v = oracle_vector(seed);
-        memcpy(bytes, &v, 16);
-        size = 16;
+    if (size >= 16 || exec_is(row, "sse") || exec_is(row, "avx")) {
+        union xmm v[2] = { oracle_vector(seed), oracle_vector(seed) };
+        size = size == 32 ? 32 : 16;
+        memcpy(bytes, v, size);
     } else {
         uint64_t v = oracle_integer(seed);
         memcpy(bytes, &v, 8);
@@ -530,7 +569,7 @@ static void narrow_state(struct oracle_case *c)
     for (unsigned i = 0; i < 16; i++) {
         c->in.gpr[i] = i < 8 ? (uint32_t)c->in.gpr[i] : 0;
         if (i >= 8) {
-            c->in.xmm[i] = (union xmm){ .u64 = { 0, 0 } };
+            c->in.xmm[i] = c->in.ymm_high[i] = (union xmm){ .u64 = { 0, 0 } };
         }
     }
 }
@@ -564,7 +603,7 @@ static void generate(struct oracle_case *c, unsigned row_index, bool mode32, uin
         e.prefixes[e.prefix_count++] = 0x67;
         e.address32 = true;
     }
-    e.has_rex = e.rex != 0 || (!mode32 && oracle_chance(seed, 15));
+    e.has_rex = !c->row->vex && (e.rex != 0 || (!mode32 && oracle_chance(seed, 15)));
     if (mode32) {
         narrow_state(c);
     }
@@ -578,8 +617,12 @@ static void generate(struct oracle_case *c, unsigned row_index, bool mode32, uin
         }
     }
     choose_immediates(c, &e, seed);
+    if (c->row->vex) { /* two bytes where they suffice */
+        bool low = (e.base < 8 || e.base == 16) && (e.index < 8 || e.index == 16) && !(e.rex & 0xb);
+        e.vex_bytes = low && c->row->map == 1 && oracle_chance(seed, 60) ? 2 : 3;
+    }
     if (memory) {
-        unsigned before = e.prefix_count + e.has_rex + e.opcode_count + 1 + e.has_sib;
+        unsigned before = e.prefix_count + (e.vex_bytes ? e.vex_bytes : e.has_rex) + e.opcode_count + 1 + e.has_sib;
         encode_address(c, &e, before, e.imm_count);
     }
     fix_branch_register(c, &e, seed);

@@ -36,6 +36,11 @@ static void change(struct oracle_case *c, uint64_t *seed)
     while (at < c->length && c->code[at] && is_prefix(c, c->code[at])) {
         at++;
     }
+    if (c->row && c->row->vex && oracle_chance(seed, 40)) {
+        unsigned from = at + 1, count = c->code[at] == 0xc4 ? 3 : 2; /* the rest of VEX, and the opcode */
+        c->code[from + oracle_random(seed) % count] ^= (uint8_t)(1 << oracle_random(seed) % 8);
+        return;
+    }
     switch (oracle_random(seed) % 4) {
     case 0:
         if (!c->mode32) { /* REX, perhaps not the last prefix */
@@ -47,6 +52,17 @@ static void change(struct oracle_case *c, uint64_t *seed)
     }
 }
 
+/* Opmasks, VNNI, GFNI and the 256-bit forms of AES and PCLMULQDQ: this Capstone does not know them all. */
+static const struct { uint8_t map, first, last; } vex_only[] = {
+    { 1, 0x41, 0x4b }, { 1, 0x90, 0x99 }, { 2, 0x50, 0x53 }, { 2, 0xcf, 0xcf }, { 2, 0xdc, 0xdf },
+    { 3, 0x30, 0x33 }, { 3, 0x44, 0x44 }, { 3, 0xce, 0xcf },
+};
+
+static bool in_range(uint8_t value, uint8_t first, uint8_t last)
+{
+    return value >= first && value <= last;
+}
+
 /* Extensions that the host has and our processor does not: nothing to compare. */
 static bool host_knows_more(const struct oracle_case *c, const struct decoded *d, bool ours)
 {
@@ -54,6 +70,14 @@ static bool host_knows_more(const struct oracle_case *c, const struct decoded *d
     if (ours) {
         bool counts_zeros = d->row->op == OP_BSF || d->row->op == OP_BSR;
         return counts_zeros && has_prefix(c, 0xf3);
+    }
+    const uint8_t *vex = memchr(c->code, 0xc4, c->length), *vex2 = memchr(c->code, 0xc5, c->length);
+    for (unsigned i = 0; i < sizeof vex_only / sizeof vex_only[0]; i++) {
+        bool same3 = vex && (vex[1] & 31) == vex_only[i].map && in_range(vex[3], vex_only[i].first, vex_only[i].last);
+        bool same2 = vex2 && vex_only[i].map == 1 && in_range(vex2[2], vex_only[i].first, vex_only[i].last);
+        if (same2 || same3) {
+            return true;
+        }
     }
     /* What Capstone can name and we cannot may well run there. */
     return disasm_once(c->mode32 ? 32 : 64, 0, c->code, 15, text, sizeof text) != 0 && !has_prefix(c, 0xf0);

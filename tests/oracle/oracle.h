@@ -49,7 +49,7 @@ enum {
 struct oracle_regs {
     uint64_t gpr[16];
     uint64_t rip, rflags;
-    union xmm xmm[16];
+    union xmm xmm[16], ymm_high[16];
     uint32_t mxcsr;
 };
 
@@ -62,6 +62,7 @@ struct oracle_case {
     uint8_t code[ORACLE_CODE_ROOM];
     unsigned length;           /* of code [bytes] */
     unsigned opsize;           /* [bytes] */
+    bool vex256;               /* VEX.L */
     uint64_t imm;              /* the (last) immediate */
     uint64_t target;           /* linear address of the memory operand, when has_target */
     bool has_target, has_lock;

@@ -23,7 +23,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { MAGIC_OFFSET = 464, XSTATE_BV_OFFSET = 512, STEPS_MAX = 200 };
+enum { MAGIC_OFFSET = 464, XSTATE_BV_OFFSET = 512, YMM_HIGH_OFFSET = 576, XSTATE_AVX = 4, STEPS_MAX = 200 };
 
 /* The child's work; a signal handler has no other way to find it. */
 static struct {
@@ -79,7 +79,8 @@ static void enter_case(ucontext_t *uc, const struct oracle_case *c)
     fp->mxcsr = c->in.mxcsr;
     fp->cwd = 0x37f;
     if (*(uint32_t *)((uint8_t *)fp + MAGIC_OFFSET) == FP_XSTATE_MAGIC1) {
-        *(uint64_t *)((uint8_t *)fp + XSTATE_BV_OFFSET) |= 3; /* x87 and SSE are in use */
+        *(uint64_t *)((uint8_t *)fp + XSTATE_BV_OFFSET) |= 3 | XSTATE_AVX; /* x87, SSE and AVX are in use */
+        memcpy((uint8_t *)fp + YMM_HIGH_OFFSET, c->in.ymm_high, sizeof c->in.ymm_high);
     }
     set_id_flag(c->in.rflags & FLAG_ID);
     set_data_segments();
@@ -99,6 +100,11 @@ static void leave_case(const ucontext_t *uc, int signal, const struct oracle_cas
     for (unsigned i = 0; i < 16; i++) {
         o->out.gpr[i] = (uint64_t)g[frame_gpr[i]];
         memcpy(&o->out.xmm[i], &fp->_xmm[i], 16);
+    }
+    bool avx = *(const uint64_t *)((const uint8_t *)fp + XSTATE_BV_OFFSET) & XSTATE_AVX;
+    memset(o->out.ymm_high, 0, sizeof o->out.ymm_high);
+    if (avx) {
+        memcpy(o->out.ymm_high, (const uint8_t *)fp + YMM_HIGH_OFFSET, sizeof o->out.ymm_high);
     }
     o->out.rip = (uint64_t)g[REG_RIP];
     o->out.rflags = (uint64_t)g[REG_EFL] & ~(uint64_t)FLAG_TF;

@@ -94,7 +94,8 @@ static void build_tables(struct oracle_ours *o)
 static void build_processor(struct cpu *c)
 {
     c->cr0 = 0x80050033; /* PG AM WP NE ET MP PE */
-    c->cr4 = 0x6a0;      /* OSXMMEXCPT OSFXSR PGE PAE */
+    c->cr4 = 0x406a0;    /* OSXSAVE OSXMMEXCPT OSFXSR PGE PAE */
+    c->xcr0 = 7;         /* AVX SSE x87 */
     c->cr3 = SPA_PML4;
     c->efer = 0xd01;     /* NXE LMA LME SCE */
     c->gdtr = (struct dtable){ .base = KERNEL + SPA_GDT, .limit = 0x4f };
@@ -163,6 +164,7 @@ static void enter_case(struct oracle_ours *o, const struct oracle_case *k)
     c->seg[GS].base = k->mode32 ? 0 : ORACLE_DATA + ORACLE_GS_OFFSET;
     memcpy(c->gpr, k->in.gpr, sizeof c->gpr);
     memcpy(c->xmm, k->in.xmm, sizeof c->xmm);
+    memcpy(c->ymm_high, k->in.ymm_high, sizeof c->ymm_high);
     c->mxcsr = k->in.mxcsr;
     x87_image_init(c);
     c->rip = k->in.rip;
@@ -222,6 +224,7 @@ void oracle_ours_run(struct oracle_ours *o, const struct oracle_case *k, struct 
     out->error = 0;
     memcpy(out->out.gpr, c->gpr, sizeof c->gpr);
     memcpy(out->out.xmm, c->xmm, sizeof c->xmm);
+    memcpy(out->out.ymm_high, c->ymm_high, sizeof c->ymm_high);
     out->out.mxcsr = c->mxcsr;
     out->out.rip = c->rip;
     out->out.rflags = cpu_rflags(c);

@@ -19,9 +19,11 @@ CONDITION_FLAGS = ['o', 'o', 'c', 'c', 'z', 'z', 'cz', 'cz', 's', 's', 'p', 'p',
 FLAG_BITS = {'c': 0x1, 'p': 0x4, 'a': 0x10, 'z': 0x40, 's': 0x80, 'o': 0x800}
 MAPS = {'0F': 1, '0F 38': 2, '0F 3A': 3}
 PREFIXES = {'NP': 1, '66': 2, 'F3': 3, 'F2': 4}
-TRAITS = 'o64 i64 w0 w1 d64 f64 lock unaligned priv nohost'.split()
-KINDS = 'EGMRZIJOASCDVWU'
-SIZES = ['b', 'w', 'd', 'q', 'v', 'y', 'z', 'p', 'dq', 's', 'r', '']
+VEX = {'VEX.128': 'VEX_128', 'VEX.LZ': 'VEX_128', 'VEX.256': 'VEX_256', 'VEX.LIG': 'VEX_ANY', 'VEX.x': 'VEX_ANY'}
+MAP_VEX, MAP_COUNT = 3, 7
+TRAITS = 'o64 i64 w0 w1 d64 f64 lock unaligned priv nohost vsib'.split()
+KINDS = 'EGMRZIJOASCDVWUHBL'
+SIZES = ['b', 'w', 'd', 'q', 'v', 'y', 'z', 'p', 'dq', 's', 'r', 'x', 'qq', '']
 FIXED = ['AL', 'rAX', 'CL', 'DX', 'AX', '1', 'ES', 'CS', 'SS', 'DS', 'FS', 'GS', 'b', 'v']
 
 
@@ -63,7 +65,11 @@ def flags(letters):
 def encode(row, text, line):
     tokens = text.split()
     row.prefix, row.map, row.digit, row.modrm, row.mod, row.count, row.cc = 0, 0, -1, -1, 0, 1, False
-    row.has_modrm = False
+    row.has_modrm, row.vex = False, 'VEX_NONE'
+    if tokens[0] in VEX:
+        row.vex = VEX[tokens.pop(0)]
+        if tokens[0] not in PREFIXES or tokens[1] != '0F':
+            fail(line, 'VEX needs NP, 66, F3 or F2 and a map')
     if tokens[0] in PREFIXES and len(tokens) > 1 and tokens[1] == '0F':
         row.prefix = PREFIXES[tokens.pop(0)]
     elif tokens[0] == 'F3' and tokens[1] == '90':
@@ -182,7 +188,7 @@ def c_row(r):
         arg = r.arg if r.arg.isdigit() else f'ARG_{r.builder}_{r.arg}'
     builder = 'sse' if r.builder == 'ssef' else r.builder
     feature = 'CPU_' + r.feature if r.feature else '0'
-    return (f'    {{ .op = OP_{r.mnemonic}, .map = {r.map}, .opcode = 0x{r.opcode:02x}, .count = {r.count}, .prefix = {r.prefix}, '
+    return (f'    {{ .op = OP_{r.mnemonic}, .map = {r.map}, .vex = {r.vex}, .opcode = 0x{r.opcode:02x}, .count = {r.count}, .prefix = {r.prefix}, '
             f'.digit = {r.digit}, .modrm = {r.modrm}, .mod = {r.mod}, .has_modrm = {str(r.has_modrm).lower()}, '
             f'.build = build_{builder}, .arg = {arg}, .sys = {call}, .operand = {{ {ops} }}, .traits = {traits}, '
             f'.timing = TIMING_{r.timing}, .flags_read = 0x{flags(r.read):x}, .flags_written = 0x{flags(r.written):x}, '
@@ -194,14 +200,14 @@ def write_rows(rows):
     out = ['const struct x86_row x86_rows[] = {'] + [c_row(r) for r in rows] + ['};',
             f'const unsigned x86_row_count = {len(rows)};']
     lists, index = [], []
-    for m in range(4):
+    for m in range(MAP_COUNT):
         for opcode in range(256):
-            hits = [n for n, r in enumerate(rows) if r.map == m and r.opcode <= opcode < r.opcode + r.count]
+            hits = [n for n, r in enumerate(rows) if r.map + (MAP_VEX if r.vex != 'VEX_NONE' else 0) == m and r.opcode <= opcode < r.opcode + r.count]
             index.append(f'{{ {len(lists)}, {len(hits)} }}')
             lists += hits
     out += ['const uint16_t x86_candidates[] = {', ', '.join(map(str, lists)), '};',
-            'const struct x86_candidate_list x86_index[4][256] = {']
-    for m in range(4):
+            'const struct x86_candidate_list x86_index[X86_MAP_COUNT][256] = {']
+    for m in range(MAP_COUNT):
         out.append('{ ' + ', '.join(index[m * 256:m * 256 + 256]) + ' },')
     return out + ['};']
 

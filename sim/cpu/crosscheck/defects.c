@@ -5,6 +5,9 @@
 
 const char *second_cannot(const struct x86_row *row)
 {
+    if (row->vex) {
+        return "Unicorn's default processor has no VEX";
+    }
 #define SECOND_CAN(exec_text)                                                                \
     if (!strcmp(row->exec, exec_text)) {                                                     \
         return NULL;                                                                         \

@@ -35,6 +35,9 @@ struct prefixes {
     uint8_t repeat;          /* F2, F3 or 0: the last one counts */
     int segment;             /* [ES..GS], or -1 */
     uint8_t rex;
+    uint8_t vex;             /* [enum row_vex]: VEX_NONE, VEX_128 or VEX_256 */
+    uint8_t vex_prefix;      /* VEX.pp [enum row_prefix] */
+    uint8_t map, vvvv;       /* VEX.mmmmm; VEX.vvvv, 1s' complement undone */
 };
 
 static bool take_prefix(struct prefixes *p, uint8_t byte, bool long64)
@@ -74,23 +77,86 @@ static void take_prefixes(struct reader *in, struct prefixes *p, bool long64)
     }
 }
 
+/* C4 and C5 where they are no LES or LDS: SDM Vol 2 "The VEX Prefix". */
+static bool is_vex(const struct reader *in, uint32_t mode)
+{
+    if (in->at >= in->size || (in->bytes[in->at] & 0xfe) != 0xc4 || mode & MODE_V86 || !(mode & MODE_PROT)) {
+        return false;
+    }
+    return mode & MODE_LONG64 || (in->at + 1 < in->size && in->bytes[in->at + 1] >= 0xc0);
+}
+
+/* False: #UD. */
+static bool take_vex(struct reader *in, struct prefixes *p, bool long64)
+{
+    static const uint8_t prefix[] = { PREFIX_NP, PREFIX_66, PREFIX_F3, PREFIX_F2 };
+
+    if (p->rex || p->size || p->repeat || p->lock) {
+        return false;
+    }
+    bool three = take(in, 1) == 0xc4;
+    uint8_t first = (uint8_t)take(in, 1), last = three ? (uint8_t)take(in, 1) : first;
+    p->map = three ? first & 31 : 1;
+    p->rex = (uint8_t)(0x40 | (~first >> 5 & (three ? 7 : 4)) | (three ? last >> 4 & 8 : 0));
+    p->vvvv = ~last >> 3 & 15;
+    p->vex = last & 4 ? VEX_256 : VEX_128;
+    p->vex_prefix = prefix[last & 3];
+    if (!long64) { /* eight registers */
+        p->rex &= 0x48;
+    }
+    return p->map >= 1 && p->map <= 3;
+}
+
 static uint8_t mandatory_prefix(const struct prefixes *p)
 {
+    if (p->vex) {
+        return p->vex_prefix;
+    }
     return p->repeat == 0xf3 ? PREFIX_F3 : p->repeat == 0xf2 ? PREFIX_F2 : p->size ? PREFIX_66 : PREFIX_NP;
 }
 
 /* --- the row --------------------------------------------------------------------- */
 
+static bool has_kinds(const struct x86_row *row, uint32_t kinds)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        if (kinds >> row->operand[i].kind & 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool takes_vvvv(const struct x86_row *row)
+{
+    return has_kinds(row, 1u << KIND_H | 1u << KIND_B);
+}
+
+/* Outside 64-bit mode VEX.W does not widen general registers. */
+static bool row_is_wide(const struct x86_row *row, const struct prefixes *p, bool long64)
+{
+    bool general = p->vex && has_kinds(row, 1u << KIND_E | 1u << KIND_G | 1u << KIND_B | 1u << KIND_R);
+    return p->rex & 8 && (long64 || !general);
+}
+
+static bool vex_fits(const struct x86_row *row, const struct prefixes *p)
+{
+    return (row->vex == VEX_ANY || row->vex == p->vex) && (takes_vvvv(row) || p->vvvv == 0);
+}
+
 static bool row_fits(const struct x86_row *row, const struct prefixes *p, bool long64, const uint8_t *modrm)
 {
     unsigned traits = row->traits;
 
+    if (p->vex && !vex_fits(row, p)) {
+        return false;
+    }
     if (row->op == OP_PAUSE && p->rex & 1) {
         return false; /* REX.B makes it XCHG with R8, F3 or not */
     }
     if ((row->prefix != PREFIX_ANY && row->prefix != mandatory_prefix(p)) ||
         (traits & TRAIT_O64 && !long64) || (traits & TRAIT_I64 && long64) ||
-        (traits & TRAIT_W0 && p->rex & 8) || (traits & TRAIT_W1 && !(p->rex & 8))) {
+        (traits & TRAIT_W0 && row_is_wide(row, p, long64)) || (traits & TRAIT_W1 && !row_is_wide(row, p, long64))) {
         return false;
     }
     if (!row->has_modrm) {
@@ -100,16 +166,19 @@ static bool row_fits(const struct x86_row *row, const struct prefixes *p, bool l
         return true; /* the caller notices that a byte is missing */
     }
     bool is_register = *modrm >> 6 == 3;
+    if (traits & TRAIT_VSIB && (*modrm & 7) != RSP) {
+        return false;
+    }
     return (row->digit < 0 || (*modrm >> 3 & 7) == row->digit) && (row->modrm < 0 || *modrm == row->modrm) &&
            (row->mod == MOD_ANY || (row->mod == MOD_REGISTER) == is_register);
 }
 
 static const struct x86_row *find_row(struct reader *in, const struct prefixes *p, bool long64, uint8_t *opcode)
 {
-    unsigned map = 0;
+    unsigned map = p->vex ? p->map + X86_MAP_VEX : 0;
 
     *opcode = (uint8_t)take(in, 1);
-    if (*opcode == 0x0f) {
+    if (!p->vex && *opcode == 0x0f) {
         map = 1;
         *opcode = (uint8_t)take(in, 1);
         if (*opcode == 0x38 || *opcode == 0x3a) {
@@ -159,7 +228,7 @@ static void take_address(struct reader *in, struct decoded *d, unsigned mod, uns
         unsigned index = (sib >> 3 & 7u) | (s->rex & 2u) << 2;
         d->has_sib = true;
         s->scale = sib >> 6;
-        s->index = index == RSP ? 0xff : (uint8_t)index;
+        s->index = index == RSP && !(d->row->traits & TRAIT_VSIB) ? 0xff : (uint8_t)index;
         s->base = (uint8_t)((sib & 7) | (s->rex & 1) << 3);
         if ((sib & 7) == RBP && mod == 0) {
             s->base = 0xff;
@@ -236,6 +305,8 @@ static unsigned operand_bytes(unsigned kind, unsigned size, unsigned v, const st
     case SIZE_d: return 4;
     case SIZE_q: return 8;
     case SIZE_dq: return 16;
+    case SIZE_qq: return 32;
+    case SIZE_x: return p->vex == VEX_256 ? 32 : 16;
     case SIZE_y: return p->rex & 8 ? 8 : 4;
     case SIZE_r: return mode & MODE_LONG64 ? 8 : 4;
     default: return v;
@@ -263,6 +334,8 @@ static void take_immediate(struct reader *in, struct decoded *d, unsigned kind, 
         s->imm = take(in, 2) << 32 | offset;
     } else if (kind == KIND_O) {
         s->imm = take(in, s->address_size);
+    } else if (kind == KIND_L) {
+        s->imm = take(in, 1);
     } else if (!first) {
         d->imm2 = take(in, 1);
     } else if (size == SIZE_w) {
@@ -276,9 +349,9 @@ static void take_immediates(struct reader *in, struct decoded *d, unsigned v)
 {
     bool first = true;
 
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 4; i++) {
         unsigned kind = d->row->operand[i].kind;
-        if (kind == KIND_I || kind == KIND_J || kind == KIND_O || kind == KIND_A) {
+        if (kind == KIND_I || kind == KIND_J || kind == KIND_O || kind == KIND_A || kind == KIND_L) {
             take_immediate(in, d, kind, d->row->operand[i].size, v, first);
             first = false;
         }
@@ -299,12 +372,19 @@ static void describe(struct decoded *d, const struct prefixes *p, uint32_t mode,
     d->sys = (struct sys_insn){
         .op = d->row->op, .rex = p->rex, .opcode = opcode, .base = 0xff, .index = 0xff,
         .segment = (uint8_t)(p->segment >= 0 ? p->segment : DS),
+        .vvvv = mode & MODE_LONG64 ? p->vvvv : p->vvvv & 7, .vex256 = p->vex == VEX_256,
         .rep = p->repeat == 0xf3, .repne = p->repeat == 0xf2, .lock = p->lock,
         .address_size = mode & MODE_LONG64 ? (p->address ? 4 : 8) : (wide ? !p->address : p->address) ? 4 : 2,
     };
     if (!d->row->has_modrm) { /* a register in the opcode */
         d->sys.rm = (uint8_t)((opcode & 7) | (p->rex & 1) << 3);
     }
+}
+
+/* More bytes would not help when there were fifteen. */
+static enum decode_status incomplete(unsigned size)
+{
+    return size >= 15 ? DECODE_LONG : DECODE_MORE;
 }
 
 enum decode_status decode_insn(uint32_t mode, const uint8_t *bytes, unsigned size, struct decoded *d)
@@ -316,13 +396,22 @@ enum decode_status decode_insn(uint32_t mode, const uint8_t *bytes, unsigned siz
 
     *d = (struct decoded){ 0 };
     take_prefixes(&in, &p, long64);
+    if (is_vex(&in, mode) && !take_vex(&in, &p, long64)) {
+        return in.short_of ? incomplete(size) : DECODE_UD;
+    }
     d->row = find_row(&in, &p, long64, &opcode);
     if (!d->row && !in.short_of) {
         return DECODE_UD;
     }
     if (d->row) {
+        if (p.vex && !row_is_wide(d->row, &p, long64)) {
+            p.rex &= ~8;
+        }
         unsigned v = size_of_v(d->row, &p, mode);
         describe(d, &p, mode, opcode);
+        if (d->row->traits & TRAIT_VSIB && d->sys.address_size == 2) {
+            return DECODE_UD;
+        }
         if (d->row->has_modrm) {
             take_modrm(&in, d, long64);
         }
@@ -333,7 +422,7 @@ enum decode_status decode_insn(uint32_t mode, const uint8_t *bytes, unsigned siz
         }
     }
     if (in.short_of) {
-        return size >= 15 ? DECODE_LONG : DECODE_MORE;
+        return incomplete(size);
     }
     d->sys.length = (uint8_t)in.at;
     return p.lock && !lock_allowed(d) ? DECODE_UD : DECODE_OK;

@@ -52,7 +52,7 @@ bool emit_sys(struct decoder *d, sys_fn *fn)
 
     *site = (struct sys_site){ .fn = fn, .insn = *s };
     d->fields.base = s->base == 0xff ? SLOT_ZERO : slot_of(d, s->base, 8);
-    d->fields.index = s->index == 0xff ? SLOT_ZERO : slot_of(d, s->index, 8);
+    d->fields.index = s->index == 0xff || (d->d.row && d->d.row->traits & TRAIT_VSIB) ? SLOT_ZERO : slot_of(d, s->index, 8);
     d->fields.scale = s->scale;
     d->fields.disp = s->disp;
     if (d->d.rip_relative) {

@@ -54,6 +54,10 @@ enum { ARG_legacy_pusha, ARG_legacy_popa, ARG_legacy_push_sreg };
 enum { ARG_x87_wait, ARG_x87_fldcw, ARG_x87_fnstcw, ARG_x87_fnclex, ARG_x87_fninit, ARG_x87_fnstsw, ARG_x87_fnstsw_ax };
 enum { ARG_sse_load_4 = 4, ARG_sse_load_8 = 8, ARG_sse_load_16 = 16 };
 enum { ARG_sse_store_4 = 4, ARG_sse_store_8 = 8, ARG_sse_store_16 = 16 };
+enum { ARG_avx_load_d, ARG_avx_load_q, ARG_avx_load_x };
+enum { ARG_avx_store_d, ARG_avx_store_q, ARG_avx_store_x };
+enum { ARG_avx_zero_upper, ARG_avx_zero_all };
+enum { ARG_avx_spread_1 = 1, ARG_avx_spread_2 = 2, ARG_avx_spread_4 = 4, ARG_avx_spread_8 = 8, ARG_avx_spread_16 = 16 };
 enum { ARG_sse_load_half_low, ARG_sse_load_half_high };
 enum { ARG_sse_merge_low4, ARG_sse_merge_low8, ARG_sse_merge_high_to_low, ARG_sse_merge_low_to_high };
 

@@ -111,7 +111,7 @@ enum {
     X(push_r, PUSH | STORE | BLIND, 64) X(push_i, PUSH | STORE | BLIND, 64) X(pop_r, POP, 64) X(peek, POP, 64) \
     X(push16_r, PUSH | STORE | BLIND, 16) X(push16_i, PUSH | STORE | BLIND, 16) X(pop16_r, POP, 16) X(peek16, POP, 16) \
     X(leave, FRAME, 64) \
-    X(movabs, NONE, 64) X(nop, NONE, 64) X(ud, NONE, 64) X(sys, NONE, 64) X(sse_check, NONE, 64) \
+    X(movabs, NONE, 64) X(nop, NONE, 64) X(ud, NONE, 64) X(sys, NONE, 64) X(sse_check, NONE, 64) X(avx_check, NONE, 64) \
     X(cwd_16, NONE, 16) X(cwd_32, NONE, 32) X(cwd_64, NONE, 64) X(bswap_32, NONE, 32) X(bswap_64, NONE, 64) \
     X(ea_bit_16, NONE, 16) X(ea_bit_32, NONE, 32) X(ea_bit_64, NONE, 64) X(wrap32, NONE, 64) \
     X(cmpxchg8b, AT_M | STORE, 64) X(cmpxchg16b, AT_M | STORE | ALIGN, 128) \
@@ -126,6 +126,15 @@ enum {
     X(sse_store_high, AT_X | STORE | BLIND, 64) \
     X(sse_merge_low4, NONE, 128) X(sse_merge_low8, NONE, 128) X(sse_merge_high_to_low, NONE, 128) X(sse_merge_low_to_high, NONE, 128) \
     X(sse_from_gpr_32, NONE, 32) X(sse_from_gpr_64, NONE, 64) X(sse_to_gpr_32, NONE, 32) X(sse_to_gpr_64, NONE, 64)
+
+/* VEX-encoded moves: they clear what of the ymm register they do not write.  Stores of 16 bytes and less are SSE's. */
+#define AVX_MOVE_OPS(X) \
+    X(avx_mov_r_16, NONE, 128) X(avx_mov_r_32, NONE, 256) X(avx_movq_r, NONE, 64) \
+    X(avx_load_4, AT_X, 32) X(avx_load_8, AT_X, 64) X(avx_load_16, AT_X, 128) X(avx_load_16a, AT_X | ALIGN, 128) \
+    X(avx_load_32, AT_X, 256) X(avx_load_32a, AT_X | ALIGN, 256) \
+    X(avx_store_32, AT_X | STORE | BLIND, 256) X(avx_store_32a, AT_X | STORE | BLIND | ALIGN, 256) \
+    X(avx_from_gpr_32, NONE, 32) X(avx_from_gpr_64, NONE, 64) X(avx_zero_upper, NONE, 64) X(avx_zero_all, NONE, 64) \
+    X(avx_spread_1, AT_X, 8) X(avx_spread_2, AT_X, 16) X(avx_spread_4, AT_X, 32) X(avx_spread_8, AT_X, 64) X(avx_spread_16, AT_X, 128)
 
 #define ROW_FORM(n, d, s, mem, bits) X(n##_##d##s##_##bits, mem, bits)
 #define ROW_EXTEND(n, s, mem, from, to) X(n##to##_##s##_##from, mem, from)
@@ -151,7 +160,7 @@ enum {
     ALU_OPS(ROW_FORM) SHIFT_OPS(ROW_UNARY) COMPARE_OPS(ROW_FORM) MULTIPLY_OPS(ROW_MULTIPLY) NEGATE_OPS(ROW_PLACED) \
     QUIET_ALU_OPS(ROW_FORM) QUIET_SHIFT_OPS(ROW_UNARY) \
     MOVE_OPS(ROW_FORM) EXTEND_OPS(ROW_EXTEND) LEA_OPS(ROW_LEA) \
-    SSE_MOVE_OPS(X) PLAIN_BIT_OPS(ROW_UNARY) \
+    SSE_MOVE_OPS(X) AVX_MOVE_OPS(X) PLAIN_BIT_OPS(ROW_UNARY) \
     CARRY_OPS(ROW_FORM) UNARY_OPS(ROW_PLACED) ROTATE_OPS(ROW_UNARY) VARIABLE_OPS(ROW_VARIABLE) \
     LOAD_OPS(ROW_PLACED) WIDE_OPS(ROW_WIDE) BIT_OPS(ROW_UNARY) SCAN_OPS(ROW_UNARY) FLAG_BIT_OPS(ROW_UNARY) DOUBLE_OPS(ROW_UNARY) \
     EXCHANGE_OPS(ROW_UNARY) EA_OPS(ROW_EA) FLAG_OPS(ROW_FLAG) LOOP_OPS(ROW_UNARY) PLAIN_OPS(X) \

@@ -127,6 +127,13 @@ OP(sse_check)
     FAULT;
 }
 
+/* AVX without CR4.OSXSAVE and XCR0[2:1], or with CR0.TS. */
+OP(avx_check)
+{
+    cpu_raise(c, !(c->cr4 & 1u << 18) || (c->xcr0 & 6) != 6 ? X_UD : X_NM);
+    FAULT;
+}
+
 /* A LOCK prefix costs something; it orders nothing among processors that take turns. */
 OP(locked)
 {

@@ -90,7 +90,7 @@ enum exec_result core_segment(struct cpu *c, const struct insn *r, uint64_t ea)
 /* An access cut at the page boundary into at most two pieces. */
 struct piece { uint8_t *host; uint64_t spa; unsigned size; };
 struct bounce {
-    uint8_t bytes[16];       /* what the guest sees instead of memory */
+    uint8_t bytes[32];       /* what the guest sees instead of memory */
     struct piece piece[2];
     unsigned count;
 };

@@ -32,6 +32,13 @@ static bool is_flat(const struct cpu *cpu)
            is_flat_data(&cpu->seg[DS]) && is_flat_data(&cpu->seg[ES]) && is_flat_data(&cpu->seg[SS]);
 }
 
+/* SDM Vol 2 "Exceptions Type 4" and its neighbours: what else is #UD.  That there is no VEX outside protected
+ * mode, the decoder knows. */
+static bool avx_enabled(const struct cpu *cpu)
+{
+    return cpu->cr4 & CR4_OSXSAVE && (cpu->xcr0 & XSTATE_YMM) == XSTATE_YMM;
+}
+
 void cpu_update_mode(struct cpu *cpu)
 {
     uint32_t mode = 0;
@@ -45,6 +52,7 @@ void cpu_update_mode(struct cpu *cpu)
     mode |= !(mode & MODE_LONG64) && mode & MODE_PROT && is_flat(cpu) ? MODE_FLAT : 0;
     mode |= !(cpu->cr0 & (CR0_EM | CR0_TS)) && cpu->cr4 & CR4_OSFXSR ? MODE_SSE_OK : 0;
     mode |= !(cpu->cr0 & (CR0_EM | CR0_TS)) ? MODE_X87_OK : 0;
+    mode |= avx_enabled(cpu) && !(cpu->cr0 & CR0_TS) ? MODE_AVX_OK : 0;
     cpu->mode = mode;
 }
 

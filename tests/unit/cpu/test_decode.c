@@ -51,6 +51,57 @@ static void check_forms(const struct form *f, unsigned count)
 }
 #define CHECK(forms) check_forms(forms, sizeof(forms) / sizeof *(forms))
 
+static void vex_needs_protected_mode_and_no_other_prefix(void **unused)
+{
+    static const struct form forms[] = {
+        { "c5 f8 77", M64, DECODE_OK, OP_VZEROUPPER, 3, 4, 8 },
+        { "c5 fc 77", M64, DECODE_OK, OP_VZEROALL, 3, 4, 8 },
+        { "c4 e1 78 77", M64, DECODE_OK, OP_VZEROUPPER, 4, 4, 8 },
+        { "c5 f8 77", M32, DECODE_OK, OP_VZEROUPPER, 3, 4, 4 },
+        { "c5 f8 77", M16 | MODE_PROT, DECODE_OK, OP_VZEROUPPER, 3, 2, 2 },
+        { "c5 f8 77", M16, DECODE_UD, 0, 0, 0, 0 },                       /* real mode: LDS of a register */
+        { "c5 f8 77", M16 | MODE_PROT | MODE_V86, DECODE_UD, 0, 0, 0, 0 },
+        { "40 c5 f8 77", M64, DECODE_UD, 0, 0, 0, 0 },
+        { "48 c5 f8 77", M64, DECODE_UD, 0, 0, 0, 0 },
+        { "48 2e c5 f8 77", M64, DECODE_OK, OP_VZEROUPPER, 5, 4, 8 },     /* that REX does not count */
+        { "66 c5 f8 77", M64, DECODE_UD, 0, 0, 0, 0 },
+        { "f2 c5 f8 77", M64, DECODE_UD, 0, 0, 0, 0 },
+        { "f3 c5 f8 77", M64, DECODE_UD, 0, 0, 0, 0 },
+        { "f0 c5 f8 77", M64, DECODE_UD, 0, 0, 0, 0 },
+        { "67 65 c5 f8 77", M64, DECODE_OK, OP_VZEROUPPER, 5, 4, 4 },
+        { "c5 f9 77", M64, DECODE_UD, 0, 0, 0, 0 },                       /* pp */
+        { "c5 f0 77", M64, DECODE_UD, 0, 0, 0, 0 },                       /* vvvv unused: 1111b */
+        { "c4 e1 38 77", M32, DECODE_UD, 0, 0, 0, 0 },                    /* all four bits of it */
+        { "c4 e0 78 77", M64, DECODE_UD, 0, 0, 0, 0 },                    /* mmmmm 0 */
+        { "c4 e4 78 77", M64, DECODE_UD, 0, 0, 0, 0 },                    /* mmmmm 4 */
+        { "62 f1 7c 08 10 c0", M64, DECODE_UD, 0, 0, 0, 0 },              /* EVEX */
+        { "c5 18", M32, DECODE_OK, OP_LDS, 2, 4, 4 },
+        { "c4 18", M32, DECODE_OK, OP_LES, 2, 4, 4 },
+        { "c5", M32, DECODE_MORE, 0, 0, 0, 0 },
+        { "c4 e1", M64, DECODE_MORE, 0, 0, 0, 0 },
+        { "2e 2e 2e 2e 2e 2e 2e 2e 2e 2e 2e c4 e1 78 10 c0", M64, DECODE_LONG, 0, 0, 0, 0 },
+    };
+    (void)unused;
+    CHECK(forms);
+}
+
+static void vex_length_and_width_choose_the_row(void **unused)
+{
+    static const struct form forms[] = {
+        { "c5 fc 10 00", M64, DECODE_OK, OP_VMOVUPS, 4, 32, 8 },
+        { "c5 f8 10 00", M64, DECODE_OK, OP_VMOVUPS, 4, 16, 8 },
+        { "c4 e2 7d 1a 00", M64, DECODE_OK, OP_VBROADCASTF128, 5, 32, 8 },
+        { "c4 e2 79 1a 00", M64, DECODE_UD, 0, 0, 0, 0 },                 /* 256 bits only */
+        { "c4 e2 fd 1a 00", M64, DECODE_UD, 0, 0, 0, 0 },                 /* W0 only */
+        { "c4 e2 7d 1a c0", M64, DECODE_UD, 0, 0, 0, 0 },                 /* memory only */
+        { "c4 e1 f9 7e c0", M64, DECODE_OK, OP_VMOVD, 5, 8, 8 },          /* VMOVQ r64 */
+        { "c4 e1 f9 7e c0", M32, DECODE_OK, OP_VMOVD, 5, 4, 4 },          /* W is ignored */
+        { "c5 fd 7e c0", M64, DECODE_UD, 0, 0, 0, 0 },                    /* L0 only */
+    };
+    (void)unused;
+    CHECK(forms);
+}
+
 static void sizes_follow_mode_and_prefixes(void **unused)
 {
     static const struct form forms[] = {
@@ -97,7 +148,7 @@ static void what_is_no_instruction_is_refused(void **unused)
 {
     static const struct form forms[] = {
         { "06", M64, DECODE_UD, 0, 0, 0, 0 },                  /* PUSH ES */
-        { "c4 e2 79 18 00", M64, DECODE_UD, 0, 0, 0, 0 },      /* VEX: not offered */
+        { "c4 e2 79 c8 00", M64, DECODE_UD, 0, 0, 0, 0 },      /* no such VEX row */
         { "0f 38 00 c0", M64, DECODE_UD, 0, 0, 0, 0 },         /* PSHUFB: not offered */
         { "f0 01 d8", M64, DECODE_UD, 0, 0, 0, 0 },            /* LOCK on a register */
         { "f0 03 00", M64, DECODE_UD, 0, 0, 0, 0 },            /* LOCK without a memory destination */
@@ -196,6 +247,8 @@ static void any_bytes_decode_or_are_refused(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(vex_needs_protected_mode_and_no_other_prefix),
+        cmocka_unit_test(vex_length_and_width_choose_the_row),
         cmocka_unit_test(sizes_follow_mode_and_prefixes),
         cmocka_unit_test(ports_are_at_most_four_bytes),
         cmocka_unit_test(what_is_no_instruction_is_refused),

@@ -1,0 +1,113 @@
+/* Builders: AVX.  A vector operand is the register's number, a general one its slot. */
+#include "sim/cpu/decode/decoder.h"
+
+/* As with SSE: the mode decides now what the instruction will do. */
+static bool avx_off(struct decoder *d)
+{
+    if (d->q->mode & MODE_AVX_OK) {
+        return false;
+    }
+    d->ended = true;
+    return emit(d, FORM_avx_check);
+}
+
+static uint8_t reg_number(const struct decoder *d) { return d->d.sys.reg; }
+static uint8_t rm_number(const struct decoder *d) { return d->d.sys.rm; }
+
+static bool must_align(const struct x86_row *row)
+{
+    return !(row->traits & TRAIT_UNALIGNED);
+}
+
+/* Between registers, whichever of them ModRM.rm names. */
+static bool move_registers(struct decoder *d, bool quadword, uint8_t dst, uint8_t src)
+{
+    return emit_to(d, quadword ? FORM_avx_movq_r : d->d.sys.vex256 ? FORM_avx_mov_r_32 : FORM_avx_mov_r_16, dst, src);
+}
+
+bool build_avx_load(struct decoder *d, const struct x86_row *row)
+{
+    if (avx_off(d)) {
+        return true;
+    }
+    operand_memory(d);
+    if (is_register(d)) {
+        return move_registers(d, row->arg == ARG_avx_load_q, reg_number(d), rm_number(d));
+    }
+    unsigned form = row->arg == ARG_avx_load_d ? FORM_avx_load_4 : row->arg == ARG_avx_load_q ? FORM_avx_load_8
+                    : d->d.sys.vex256 ? FORM_avx_load_32 + must_align(row) : FORM_avx_load_16 + must_align(row);
+    return emit_to(d, form, reg_number(d), 0);
+}
+
+bool build_avx_store(struct decoder *d, const struct x86_row *row)
+{
+    if (avx_off(d)) {
+        return true;
+    }
+    operand_memory(d);
+    if (is_register(d)) {
+        return move_registers(d, row->arg == ARG_avx_store_q, rm_number(d), reg_number(d));
+    }
+    unsigned form = row->arg == ARG_avx_store_d ? FORM_sse_store_4 : row->arg == ARG_avx_store_q ? FORM_sse_store_8
+                    : d->d.sys.vex256 ? FORM_avx_store_32 + must_align(row) : FORM_sse_store_16 + must_align(row);
+    return emit_to(d, form, reg_number(d), 0);
+}
+
+bool build_avx_store_high(struct decoder *d, const struct x86_row *row)
+{
+    (void)row;
+    if (avx_off(d)) {
+        return true;
+    }
+    operand_memory(d);
+    return emit_to(d, FORM_sse_store_high, reg_number(d), 0);
+}
+
+bool build_avx_from_gpr(struct decoder *d, const struct x86_row *row)
+{
+    (void)row;
+    bool wide = d->d.sys.rex & 8;
+
+    if (avx_off(d)) {
+        return true;
+    }
+    operand_memory(d);
+    if (!is_register(d)) {
+        return emit_to(d, wide ? FORM_avx_load_8 : FORM_avx_load_4, reg_number(d), 0);
+    }
+    return emit_to(d, wide ? FORM_avx_from_gpr_64 : FORM_avx_from_gpr_32, reg_number(d), slot_of(d, d->d.sys.rm, 8));
+}
+
+bool build_avx_to_gpr(struct decoder *d, const struct x86_row *row)
+{
+    (void)row;
+    bool wide = d->d.sys.rex & 8;
+
+    if (avx_off(d)) {
+        return true;
+    }
+    operand_memory(d);
+    if (!is_register(d)) {
+        return emit_to(d, wide ? FORM_sse_store_8 : FORM_sse_store_4, reg_number(d), 0);
+    }
+    return emit_to(d, wide ? FORM_sse_to_gpr_64 : FORM_sse_to_gpr_32, slot_of(d, d->d.sys.rm, 8), reg_number(d));
+}
+
+bool build_avx_zero(struct decoder *d, const struct x86_row *row)
+{
+    if (avx_off(d)) {
+        return true;
+    }
+    d->fields.imm = d->long64 ? 16 : 8;
+    return emit(d, row->arg == ARG_avx_zero_upper ? FORM_avx_zero_upper : FORM_avx_zero_all);
+}
+
+bool build_avx_spread(struct decoder *d, const struct x86_row *row)
+{
+    if (avx_off(d)) {
+        return true;
+    }
+    operand_memory(d);
+    d->fields.imm = d->d.sys.vex256 ? -1 : 0;
+    return emit_to(d, sized(FORM_avx_spread_1, row->arg), reg_number(d), 0);
+}

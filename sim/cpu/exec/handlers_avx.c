@@ -1,0 +1,72 @@
+/* AVX moves; the one source of every tier.  Operations are functions of sim/cpu/avx.
+ *
+ * As in handlers_sse.c, 'dst' and 'src' of a vector operand are the register's number.  A ymm register is
+ * xmm[n] and ymm_high[n].  What VEX writes less than 256 bits of, it clears the rest of. */
+#include <string.h>
+
+#include "sim/cpu/exec/handler.h"
+
+#define LOW(f) (&c->xmm[FIELD(f)])
+#define HIGH(f) (&c->ymm_high[FIELD(f)])
+#define ZERO ((union xmm){ .u64 = { 0, 0 } })
+
+OP(avx_mov_r_16) { *LOW(dst) = *LOW(src); *HIGH(dst) = ZERO; NEXT; }
+OP(avx_mov_r_32) { *LOW(dst) = *LOW(src); *HIGH(dst) = *HIGH(src); NEXT; }
+OP(avx_movq_r) { *LOW(dst) = (union xmm){ .u64 = { LOW(src)->u64[0], 0 } }; *HIGH(dst) = ZERO; NEXT; }
+
+#define LOAD(name, host, size) OP(avx_load_##name) { \
+        const void *from = host(read, ADDRESS_x, size); \
+        union xmm v = ZERO;                           \
+        memcpy(&v, from, size);                       \
+        *LOW(dst) = v;                                \
+        *HIGH(dst) = ZERO;                            \
+        NEXT; }
+LOAD(4, HOST, 4)
+LOAD(8, HOST, 8)
+LOAD(16, HOST, 16)
+LOAD(16a, HOST_ALIGNED, 16)
+
+#define LOAD_32(name, host) OP(avx_load_##name) {     \
+        const char *from = host(read, ADDRESS_x, 32); \
+        memcpy(LOW(dst), from, 16);                   \
+        memcpy(HIGH(dst), from + 16, 16);             \
+        NEXT; }
+LOAD_32(32, HOST)
+LOAD_32(32a, HOST_ALIGNED)
+
+#define STORE_32(name, host) OP(avx_store_##name) {   \
+        char *to = host(write, ADDRESS_x, 32);        \
+        memcpy(to, LOW(dst), 16);                     \
+        memcpy(to + 16, HIGH(dst), 16);               \
+        NEXT; }
+STORE_32(32, HOST)
+STORE_32(32a, HOST_ALIGNED)
+
+OP(avx_from_gpr_32) { *LOW(dst) = (union xmm){ .u64 = { (uint32_t)REG64(src), 0 } }; *HIGH(dst) = ZERO; NEXT; }
+OP(avx_from_gpr_64) { *LOW(dst) = (union xmm){ .u64 = { REG64(src), 0 } }; *HIGH(dst) = ZERO; NEXT; }
+
+/* 'imm' registers: eight outside 64-bit mode. */
+OP(avx_zero_upper) { memset(c->ymm_high, 0, (size_t)FIELD(imm) * sizeof(union xmm)); NEXT; }
+OP(avx_zero_all)
+{
+    memset(c->xmm, 0, (size_t)FIELD(imm) * sizeof(union xmm));
+    memset(c->ymm_high, 0, (size_t)FIELD(imm) * sizeof(union xmm));
+    NEXT;
+}
+
+/* Broadcasts from memory.  'imm': which bits of the upper half are kept. */
+#define SPREAD(size, low64, high64) OP(avx_spread_##size) {          \
+        const void *from = HOST(read, ADDRESS_x, size);              \
+        uint64_t v[2] = { 0, 0 };                                    \
+        memcpy(v, from, size);                                       \
+        union xmm lane = { .u64 = { low64, high64 } };               \
+        *LOW(dst) = lane;                                            \
+        lane.u64[0] &= (uint64_t)FIELD(imm);                         \
+        lane.u64[1] &= (uint64_t)FIELD(imm);                         \
+        *HIGH(dst) = lane;                                           \
+        NEXT; }
+SPREAD(1, v[0] * 0x0101010101010101, v[0] * 0x0101010101010101)
+SPREAD(2, v[0] * 0x0001000100010001, v[0] * 0x0001000100010001)
+SPREAD(4, v[0] * 0x0000000100000001, v[0] * 0x0000000100000001)
+SPREAD(8, v[0], v[0])
+SPREAD(16, v[0], v[1])
