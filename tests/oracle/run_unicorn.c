@@ -65,6 +65,7 @@ void oracle_unicorn_run(struct oracle_unicorn *u, const struct oracle_case *c, s
     o->cr2 = 0;
     memcpy(o->out.gpr, out.gpr, sizeof out.gpr);
     memcpy(o->out.xmm, out.xmm, sizeof out.xmm);
+    memcpy(o->out.ymm_high, c->in.ymm_high, sizeof o->out.ymm_high); /* it has none, and is asked no form that writes them */
     o->out.rip = out.rip;
     o->out.rflags = out.rflags;
     o->out.mxcsr = out.mxcsr;
