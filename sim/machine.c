@@ -11,6 +11,7 @@
 #include "sim/base/state.h"
 #include "sim/base/trace.h"
 #include "sim/cpu/cpu.h"
+#include "sim/cpu/model/model.h"
 #include "sim/mem/mem.h"
 #include "sim/platform/pci.h"
 #include "sim/platform/platform.h"
@@ -105,6 +106,11 @@ machine_new(const struct machine_config *config, char *error, unsigned error_siz
     struct machine *m = calloc(1, sizeof *m);
     if (m) {
         m->config = *config;
+        if (!cpu_model_apply(m, config->model ? config->model : "e5", config->vtx, error, error_size)) {
+            free(m);
+            return NULL;
+        }
+        m->config.vtx = cpu_features_has(&m->features, CPU_VMX);
         if (machine_build(m)) {
             return m;
         }
@@ -394,6 +400,7 @@ machine_state(struct machine *m, struct state *s)
     assert(!m->running);
     state_part(s, "machine");
     config_state(m, s);
+    cpu_model_state(m, s);
     STATE_VISIT(s, m->now);
     stop_state(m, s);
     event_queue_state(m->events, s);

@@ -23,7 +23,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "sim/cpu/features.h"
+
 struct cpu;
+struct cpu_model;
 struct event_queue;
 struct machine;
 struct mem;
@@ -55,7 +58,8 @@ struct machine_config {
     unsigned cpu_count;      /* 1..MACHINE_CPUS_MAX */
     uint64_t quantum;        /* [cycles] */
     bool timing_approx;      /* false: functional, one cycle per instruction */
-    bool vtx;                /* VMX offered in CPUID */
+    const char *model;       /* of the processors, as sim/cpu/model/model.h reads it; NULL: "e5" */
+    bool vtx;                /* VMX offered in CPUID, if the model has it */
     uint64_t crosscheck;     /* every Nth block on Unicorn; 0 = off */
     uint64_t rtc_epoch;      /* RTC start time [seconds since 1970-01-01] */
 };
@@ -66,6 +70,10 @@ struct machine {
     struct event_queue *events;
     struct cpu *cpu[MACHINE_CPUS_MAX];
     unsigned cpu_count;
+    const struct cpu_model *model;  /* of all processors; sim/cpu/model/model.h */
+    struct cpu_features features;   /* what it offers here */
+    uint8_t physical_bits;          /* width of physical addresses; 0 without a model */
+    char model_text[128];           /* as config.model said it */
     uint64_t now;               /* start of the current round [cycle] */
     struct pci *pci;            /* root complex; sim/platform/pci.h */
     struct vtd *vtd;            /* sim/platform/vtd.h */

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "sim/cli/cli.h"
+#include "sim/cli/nearest.h"
+#include "sim/cpu/model/model.h"
 
 enum kind {
     FLAG,    /* bool; takes no value */
@@ -34,6 +36,7 @@ static const struct option_row rows[] = {
     { "--initrd", "FILE", TEXT, AT(initrd), 0, 0, "a Linux kernel's initial RAM disk" },
     { "--memory", "SIZE", SIZE, AT(machine.ram_size), 0, 0, "RAM, e.g. 512M [512M]" },
     { "--cpus", "N", COUNT, AT(machine.cpu_count), 1, MACHINE_CPUS_MAX, "processors [1]" },
+    { "--cpu", "MODEL", TEXT, AT(machine.model), 0, 0, "processor, see `hvlab list cpus`; MODEL,+FEATURE,-FEATURE [intel-v3]" },
     { "--no-vtx", "", FLAG, AT(no_vtx), 0, 0, "a machine without VT-x" },
     { "--no-test-devices", "", FLAG, AT(board.no_test_devices), 0, 0, "without the ports and memory that test suites expect" },
     { "--timing", "functional|approx", CHOICE, AT(machine.timing_approx), 0, 0, "how time is charged [functional]" },
@@ -173,6 +176,16 @@ unknown(const char *name)
 }
 
 static int
+unknown_model(const char *name)
+{
+    const char *known[16] = { NULL };
+    for (unsigned i = 0; i < 15 && cpu_model_at(i); i++)
+        known[i] = cpu_model_at(i)->name;
+    return cli_unusable("boot: --cpu %s: no such processor; did you mean '%s'? `hvlab list cpus` has them all", name,
+                        nearest(name, known));
+}
+
+static int
 parse_one(struct boot_options *o, int argc, char **argv, int *i)
 {
     const char *a = argv[*i];
@@ -196,6 +209,7 @@ int
 boot_options_parse(struct boot_options *o, int argc, char **argv)
 {
     *o = (struct boot_options){ .append = "", .machine = { .ram_size = 512u << 20, .cpu_count = 1, .quantum = 1000,
+                                                           .model = "intel-v3",
                                                            .rtc_epoch = 1300000000 } };
     for (int i = 1; i < argc; i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
@@ -208,5 +222,7 @@ boot_options_parse(struct boot_options *o, int argc, char **argv)
             return status;
     }
     o->machine.vtx = !o->no_vtx;
+    if (!cpu_model_find(o->machine.model, strcspn(o->machine.model, ",")))
+        return unknown_model(o->machine.model);
     return o->image ? EXIT_GOOD : cli_unusable("boot: which image? `hvlab boot --help` has examples");
 }

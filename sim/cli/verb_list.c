@@ -5,6 +5,7 @@
 #include "sim/cli/cli.h"
 #include "sim/cli/experiment.h"
 #include "sim/cli/nearest.h"
+#include "sim/cpu/model/model.h"
 #include "traces/trace_ctf.h"
 
 static void
@@ -30,6 +31,15 @@ list_events(void)
 }
 
 static void
+list_cpus(void)
+{
+    for (unsigned i = 0; cpu_model_at(i); i++) {
+        const struct cpu_model *model = cpu_model_at(i);
+        printf("%-9s %-6s %s\n", model->name, cpu_model_vendor_name(model), model->text);
+    }
+}
+
+static void
 list_settings(void)
 {
     experiment_help(stdout);
@@ -38,6 +48,7 @@ list_settings(void)
 static const struct { const char *name; void (*list)(void); const char *help; } lists[] = {
     { "placements", list_placements, "where services can run" },
     { "paths", list_paths, "how frames reach a child" },
+    { "cpus", list_cpus, "processor models of --cpu" },
     { "settings", list_settings, "of an experiment, with defaults" },
     { "events", list_events, "of the trace" },
 };

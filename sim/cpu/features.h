@@ -10,7 +10,7 @@
 
 enum cpu_feature {
     CPU_ALWAYS, /* of every model */
-#define FEATURE(name, leaf, subleaf, reg, bit) CPU_##name,
+#define FEATURE(name, leaf, subleaf, reg, bit, state) CPU_##name,
 #include "spec/x86/features.def"
 #undef FEATURE
     CPU_FEATURE_COUNT

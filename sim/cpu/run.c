@@ -20,6 +20,7 @@
 #include "sim/cpu/mmu/mmu.h"
 #include "sim/cpu/system/system.h"
 #include "sim/debug/disasm.h"
+#include "sim/cpu/model/model.h"
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
 #include "sim/time/hot.h"
@@ -313,7 +314,8 @@ static struct insn *crossing_find(struct cpu *c, uint64_t linear, uint64_t spa)
     x->stub.gate = GATE_CLOSED;
     memcpy(x->bytes, bytes, 15);
     const struct decode_request request = {
-        .bytes = x->bytes, .size = 15, .offset = (unsigned)(linear & 4095), .mode = c->mode, .page = page, .limit = 1,
+        .bytes = x->bytes, .size = 15, .offset = (unsigned)(linear & 4095), .features = machine_features(m), .mode = c->mode,
+        .page = page, .limit = 1,
         .alone = true, .timed = core->timed, .sites = &x->site + 1, .entry = x->record,
     };
     struct decode_result decoded = decode_block(&request);

@@ -34,6 +34,7 @@
 #define CR4_OSFXSR (1ull << 9)
 #define CR4_OSXMMEXCPT (1ull << 10)
 #define CR4_UMIP (1ull << 11)
+#define CR4_LA57 (1ull << 12)
 #define CR4_VMXE (1ull << 13)
 #define CR4_SMXE (1ull << 14)
 #define CR4_FSGSBASE (1ull << 16)
@@ -42,6 +43,7 @@
 #define XSTATE_YMM 6ull /* XCR0: SSE and AVX state */
 #define CR4_SMEP (1ull << 20)
 #define CR4_SMAP (1ull << 21)
+#define CR4_PKE (1ull << 22)
 
 #define EFER_SCE (1ull << 0)
 #define EFER_LME (1ull << 8)

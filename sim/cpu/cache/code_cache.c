@@ -9,6 +9,7 @@
 #include "sim/cpu/core.h"
 #include "sim/cpu/decode/decode.h"
 #include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/model/model.h"
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
 #include "sim/time/timing.h"
@@ -242,7 +243,7 @@ struct insn *code_cache_make(struct machine *m, struct cpu *c, uint32_t page, un
     entry[-1] = (struct insn){ .fn = core_stub, .gate = GATE_CLOSED };
     const struct decode_request request = {
         .bytes = mem_ram_base(m->mem) + (uint64_t)page * MEM_PAGE_SIZE + offset,
-        .size = (unsigned)MEM_PAGE_SIZE - offset, .offset = offset, .mode = mode, .page = page,
+        .size = (unsigned)MEM_PAGE_SIZE - offset, .offset = offset, .features = machine_features(m), .mode = mode, .page = page,
         .limit = BLOCK_INSNS, .stop_before = code_cache_observer_distance(k, page, offset),
         .timed = m->timing != NULL, .sites = k->sites, .entry = entry,
     };

@@ -9,6 +9,7 @@
 #include "sim/cpu/crosscheck/second.h"
 #include "sim/cpu/decode/decode.h"
 #include "sim/debug/disasm.h"
+#include "sim/cpu/model/model.h"
 #include "sim/machine.h"
 
 enum { INSNS_MAX = 64, REASONS_MAX = 40, INSN_BYTES_MAX = 15 };
@@ -103,7 +104,7 @@ static void make_plan(struct crosscheck *x)
                 return;
             }
         }
-        if (decode_insn(x->cpu->mode, p->bytes, have, &d) != DECODE_OK) {
+        if (decode_insn_with(machine_features(x->cpu->machine), x->cpu->mode, p->bytes, have, &d) != DECODE_OK) {
             x->cannot = "not an instruction";
             return;
         }

@@ -144,6 +144,12 @@ static bool vex_fits(const struct x86_row *row, const struct prefixes *p)
     return (row->vex == VEX_ANY || row->vex == p->vex) && (takes_vvvv(row) || p->vvvv == 0);
 }
 
+/* What the row asks of the model.  A row it lacks does not exist, so that F3 0F BD is BSR without LZCNT. */
+static bool is_offered(const struct x86_row *row, const struct cpu_features *features)
+{
+    return !features || cpu_features_has(features, (enum cpu_feature)row->feature);
+}
+
 static bool row_fits(const struct x86_row *row, const struct prefixes *p, bool long64, const uint8_t *modrm)
 {
     unsigned traits = row->traits;
@@ -173,7 +179,8 @@ static bool row_fits(const struct x86_row *row, const struct prefixes *p, bool l
            (row->mod == MOD_ANY || (row->mod == MOD_REGISTER) == is_register);
 }
 
-static const struct x86_row *find_row(struct reader *in, const struct prefixes *p, bool long64, uint8_t *opcode)
+static const struct x86_row *find_row(struct reader *in, const struct cpu_features *features, const struct prefixes *p, bool long64,
+                                      uint8_t *opcode)
 {
     unsigned map = p->vex ? p->map + X86_MAP_VEX : 0;
 
@@ -193,7 +200,7 @@ static const struct x86_row *find_row(struct reader *in, const struct prefixes *
     const struct x86_candidate_list *list = &x86_index[map][*opcode];
     for (unsigned i = 0; i < list->count; i++) {
         const struct x86_row *row = &x86_rows[x86_candidates[list->first + i]];
-        if (row_fits(row, p, long64, modrm)) {
+        if (is_offered(row, features) && row_fits(row, p, long64, modrm)) {
             return row;
         }
     }
@@ -389,6 +396,12 @@ static enum decode_status incomplete(unsigned size)
 
 enum decode_status decode_insn(uint32_t mode, const uint8_t *bytes, unsigned size, struct decoded *d)
 {
+    return decode_insn_with(NULL, mode, bytes, size, d);
+}
+
+enum decode_status decode_insn_with(const struct cpu_features *features, uint32_t mode, const uint8_t *bytes, unsigned size,
+                                    struct decoded *d)
+{
     struct reader in = { .bytes = bytes, .size = size < 15 ? size : 15 };
     struct prefixes p = { 0 };
     bool long64 = mode & MODE_LONG64;
@@ -399,7 +412,7 @@ enum decode_status decode_insn(uint32_t mode, const uint8_t *bytes, unsigned siz
     if (is_vex(&in, mode) && !take_vex(&in, &p, long64)) {
         return in.short_of ? incomplete(size) : DECODE_UD;
     }
-    d->row = find_row(&in, &p, long64, &opcode);
+    d->row = find_row(&in, features, &p, long64, &opcode);
     if (!d->row && !in.short_of) {
         return DECODE_UD;
     }

@@ -1,6 +1,6 @@
 /* Machine code to records, driven by the rows of spec/x86/opcodes.tbl.
  *
- * Two readers.  decode_insn() finds out what an instruction is: prefixes, row,
+ * Two readers.  decode_insn_with() finds out what an instruction is: prefixes, row,
  * operands, length; it makes nothing and is what tests and tools use.
  * decode_block() makes the records of a straight run of instructions by
  * calling each row's builder.
@@ -27,12 +27,15 @@ struct decoded {
     bool segment_override;
     uint64_t imm2;              /* second immediate (ENTER) */
 };
+/* On a processor with these features (NULL: all); decode_insn is for who has no processor. */
+enum decode_status decode_insn_with(const struct cpu_features *, uint32_t mode, const uint8_t *bytes, unsigned size, struct decoded *);
 enum decode_status decode_insn(uint32_t mode, const uint8_t *bytes, unsigned size, struct decoded *);
 
 struct decode_request {
     const uint8_t *bytes;       /* first byte */
     unsigned size;              /* bytes available */
     unsigned offset;            /* of the first byte in its page */
+    const struct cpu_features *features; /* of the processor; NULL: all */
     uint32_t mode;              /* [MODE_*] */
     uint32_t page;              /* RAM page index */
     unsigned limit;             /* instructions at most */

@@ -229,7 +229,7 @@ static bool decode_one(struct decoder *d, const uint8_t *bytes, unsigned size)
 {
     d->first = d->next;
     d->fields = (struct insn){ .base = SLOT_ZERO, .index = SLOT_ZERO };
-    enum decode_status status = decode_insn(d->q->mode, bytes, size, &d->d);
+    enum decode_status status = decode_insn_with(d->q->features, d->q->mode, bytes, size, &d->d);
     if (status == DECODE_MORE) {
         return false;
     }

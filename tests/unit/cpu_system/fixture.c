@@ -94,6 +94,7 @@ struct fixture *fixture_new(unsigned cpu_count)
     f->machine.mem = mem_new(FIXTURE_RAM);
     f->machine.events = event_queue_new();
     f->machine.config.cpu_count = f->machine.cpu_count = cpu_count;
+    fixture_model(f, "e5", false);
     for (unsigned i = 0; i < cpu_count; i++) {
         struct cpu *cpu = aligned_alloc(64, (sizeof(*cpu) + 63) & ~63ul);
         memset(cpu, 0, sizeof(*cpu));
@@ -107,6 +108,14 @@ struct fixture *fixture_new(unsigned cpu_count)
     f->cpu = f->machine.cpu[0];
     f->tables_end = FIXTURE_RAM;
     return f;
+}
+
+void fixture_model(struct fixture *f, const char *model, bool vtx)
+{
+    char error[256];
+
+    assert_true(cpu_model_apply(&f->machine, model, vtx, error, sizeof(error)));
+    f->machine.config.vtx = cpu_features_has(&f->machine.features, CPU_VMX);
 }
 
 void fixture_free(struct fixture *f)

@@ -18,6 +18,7 @@
 #include "sim/cpu/cpu.h"
 #include "sim/cpu/event/event.h"
 #include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/model/model.h"
 #include "sim/cpu/system/segment.h"
 #include "sim/cpu/system/sys.h"
 #include "sim/machine.h"
@@ -35,6 +36,8 @@ struct fixture {
 
 struct fixture *fixture_new(unsigned cpu_count);
 void fixture_free(struct fixture *);
+/* Another processor model than "e5" without VT-x. */
+void fixture_model(struct fixture *, const char *model, bool vtx);
 
 /* Flat 64-bit mode at 'cpl', paging on with an empty hierarchy; GDT, IDT and TSS at fixed places below. */
 void fixture_long_mode(struct fixture *, unsigned cpl);

@@ -42,7 +42,7 @@ static void every_row_keeps_its_rules(void **state)
             struct fixture *f = fixture_new(1);
             uint32_t index = rows[i].index + n;
             uint64_t value = 0, back = 0;
-            f->machine.config.vtx = true;
+            fixture_model(f, "e5", true);
             assert_int_equal(cpu_rdmsr(f->cpu, index, &value), rows[i].access & RO ? EXEC_OK : EXEC_FAULT);
             if (!(rows[i].access & WO)) {
                 EXPECT_FAULT(f, cpu_wrmsr(f->cpu, index, value), X_GP);
@@ -170,7 +170,7 @@ static void cpuid_describes_this_machine(void **state)
     assert_int_equal(out[1] >> 16 & 0xff, 8);
     assert_false(out[2] & 1u << 5);
     assert_true(out[3] & 1u << 9);
-    f->machine.config.vtx = true;
+    fixture_model(f, "e5", true);
     cpu_cpuid(f->cpu, 1, 0, out);
     assert_true(out[2] & 1u << 5);
     f->cpu->msr.apic_base = 0;
@@ -220,7 +220,7 @@ static void control_registers_refuse_what_the_manual_refuses(void **state)
     EXPECT_FAULT(f, cpu_write_cr4(cpu, cpu->cr4 & ~CR4_PAE), X_GP);
     EXPECT_FAULT(f, cpu_write_cr4(cpu, cpu->cr4 | CR4_VMXE), X_GP);       /* no VT-x */
     EXPECT_FAULT(f, cpu_write_cr4(cpu, cpu->cr4 | CR4_OSXSAVE), X_GP);
-    f->machine.config.vtx = true;
+    fixture_model(f, "e5", true);
     assert_int_equal(cpu_write_cr4(cpu, cpu->cr4 | CR4_VMXE), EXEC_OK);
     EXPECT_FAULT(f, cpu_write_cr3(cpu, cpu->cr3 | 1ull << CPU_PHYS_BITS), X_GP);
     EXPECT_FAULT(f, cpu_write_cr3(cpu, cpu->cr3 | CR3_KEEP), X_GP);       /* bit 63 without PCIDE */
