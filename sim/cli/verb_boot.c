@@ -12,6 +12,7 @@
 #include "sim/cli/cli.h"
 #include "sim/cpu/cpu.h"
 #include "sim/cpu/crosscheck/crosscheck.h"
+#include "sim/debug/gdb.h"
 #include "sim/machine.h"
 #include "sim/platform/board.h"
 #include "sim/platform/load.h"
@@ -64,13 +65,15 @@ load(struct machine *m, const struct boot_options *o, char *error)
 }
 
 static enum machine_stop
-run(struct machine *m, const struct boot_options *o)
+run(struct machine *m, const struct boot_options *o, struct gdb *gdb)
 {
     uint64_t limit = o->limit_seconds > 0 ? (uint64_t)(o->limit_seconds * (double)MACHINE_TSC_HZ) : UINT64_MAX;
     enum machine_stop stop = STOP_LIMIT;
     while (stop == STOP_LIMIT && m->now < limit && !cli_interrupted()) {
         uint64_t next = m->now > UINT64_MAX - SLICE_CYCLES ? UINT64_MAX : m->now + SLICE_CYCLES;
         stop = machine_run(m, next < limit ? next : limit);
+        if (gdb && stop == STOP_LIMIT && !gdb_poll(gdb))
+            stop = STOP_REQUESTED;
     }
     return stop;
 }
@@ -83,6 +86,7 @@ exit_status(const struct machine *m, enum machine_stop stop)
     case STOP_DEBUG_EXIT: return (int)((m->stop_code << 1 | 1) & 0xff);
     case STOP_LIMIT: return cli_interrupted() ? EXIT_INTERRUPTED : EXIT_LIMIT;
     case STOP_TRIPLE_FAULT: return EXIT_TRIPLE_FAULT;
+    case STOP_REQUESTED: return EXIT_INTERRUPTED;
     default: return EXIT_FAILED;
     }
 }
@@ -117,10 +121,17 @@ boot(struct machine *m, const struct boot_options *o)
     struct timespec begin, end;
     if (!load(m, o, error))
         return cli_unusable("%s", error);
+    struct gdb *gdb = o->gdb ? gdb_listen(m, o->gdb, error, sizeof error) : NULL;
+    if (o->gdb && !gdb)
+        return cli_unusable("%s", error);
+    if (gdb)
+        fprintf(stderr, "hvlab: waiting for gdb: `target remote :%u`\n", gdb_port(gdb));
+    bool wanted = !gdb || gdb_wait(gdb, cli_interrupted);
     clock_gettime(CLOCK_MONOTONIC, &begin);
-    enum machine_stop stop = run(m, o);
+    enum machine_stop stop = wanted ? run(m, o, gdb) : STOP_REQUESTED;
     clock_gettime(CLOCK_MONOTONIC, &end);
     int status = exit_status(m, stop);
+    gdb_close(gdb, status);
     if (m->stop_text[0])
         fprintf(stderr, "hvlab: %s\n", m->stop_text);
     double seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;

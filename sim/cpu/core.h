@@ -63,6 +63,8 @@ struct core {
     uint32_t stamp_mode;
     uint64_t *own_buckets;   /* when sim/time gave none */
     struct core_hooks hooks;
+    struct core_debug debug;
+    bool stepping;           /* debug.before wants every instruction */
     uint64_t blocks;         /* counted while hooks are on */
     struct crossing crossing[CROSSINGS];
 };

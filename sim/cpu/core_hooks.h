@@ -35,4 +35,15 @@ typedef void core_observer_fn(void *ctx, struct cpu *);
 /* One observer per machine and address; a second call for an address replaces it, fn NULL removes it. */
 void core_observe_entry(struct machine *, uint64_t spa, core_observer_fn *fn, void *ctx);
 
+/* A debugger may also change the machine: registers, memory, rip.  'before' is called before every instruction of a
+ * processor that steps (core_debug_step); 'translated' whenever code is looked up by a linear address whose page has
+ * been translated anew.  Entry observers that changed something call cpu_attend(cpu, 0). */
+struct core_debug {
+    void *ctx;
+    void (*before)(void *ctx, struct cpu *);
+    void (*translated)(void *ctx, struct cpu *, uint64_t linear, uint64_t spa);
+};
+void core_debug_set(struct cpu *, const struct core_debug *); /* copies; NULL: none */
+void core_debug_step(struct cpu *, bool on);
+
 #endif

@@ -186,6 +186,19 @@ void core_stub(struct cpu *c, struct insn *r)
     return r[1].fn(c, r + 1);
 }
 
+/* Calls the block's entry observer; true: it changed something, so look at everything again. */
+static bool observer_changed(struct cpu *c, const struct insn *enter)
+{
+    struct core *core = c->core;
+    bool leave = core->leave;
+
+    core->leave = false;
+    code_cache_call_observer(c->machine->code, c, enter->page, enter->offset);
+    bool changed = core->leave;
+    core->leave |= leave;
+    return changed;
+}
+
 /* Head of a block with an entry observer. */
 void core_observed(struct cpu *c, struct insn *r)
 {
@@ -197,7 +210,9 @@ void core_observed(struct cpu *c, struct insn *r)
     }
     c->rip = core_rip(c, c->code_page + r->offset);
     core_book(c);
-    code_cache_call_observer(c->machine->code, c, r->page, r->offset);
+    if (observer_changed(c, r)) {
+        return;
+    }
     c->block = r;
     core_charge(c, r->instructions);
     if (core->timed) {
@@ -373,6 +388,9 @@ static struct insn *find_block(struct cpu *c)
             return NULL;
         }
         page = (uint32_t)mem_page_index(spa);
+        if (core->debug.translated) {
+            core->debug.translated(core->debug.ctx, c, linear, spa);
+        }
     }
     unsigned offset = (unsigned)(linear & 4095);
     struct insn *entry = code_cache_find(m->code, page, offset, c->mode);
@@ -408,7 +426,9 @@ static void step_block(struct cpu *c, struct insn *entry, bool one)
         return;
     }
     if (entry->fn == core_observed) {
-        code_cache_call_observer(c->machine->code, c, entry->page, entry->offset);
+        if (observer_changed(c, entry)) {
+            return;
+        }
     }
     r = entry + 1;
     c->block = entry;
@@ -566,7 +586,10 @@ static bool run_once(struct cpu *c, uint64_t until, bool one)
     if (c->now >= until && !one) {
         return true;
     }
-    bool single = one || cpu_event_must_step(c);
+    if (core->stepping) {
+        core->debug.before(core->debug.ctx, c);
+    }
+    bool single = one || core->stepping || cpu_event_must_step(c);
     unsigned token = single ? cpu_event_step_begin(c) : 0;
     run_blocks(c, single);
     if (single) {
@@ -625,6 +648,19 @@ void core_hooks_set(struct cpu *c, const struct core_hooks *hooks)
     core->blocks = 0;
     core->stamp_epoch = 0; /* pick the stamp again */
     code_cache_drop_all(c->machine);
+}
+
+void core_debug_set(struct cpu *c, const struct core_debug *debug)
+{
+    c->core->debug = debug ? *debug : (struct core_debug){ 0 };
+    c->core->stepping = false;
+    code_cache_drop_all(c->machine);
+}
+
+void core_debug_step(struct cpu *c, bool on)
+{
+    c->core->stepping = on;
+    cpu_attend(c, 0);
 }
 
 void core_observe_entry(struct machine *m, uint64_t spa, core_observer_fn *fn, void *ctx)

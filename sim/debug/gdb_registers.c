@@ -1,0 +1,131 @@
+#include "sim/debug/gdb_registers.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/cpu/cpu.h"
+#include "sim/cpu/x87/x87.h"
+
+enum kind { GPR, RIP, FLAGS, SELECTOR, ST, X87, XMM, MXCSR, YMMH, BASE, SYSTEM };
+
+static const struct { uint8_t kind, size; uint32_t index; } row[] = {
+#define FEATURE(name)
+#define REG(name, bits, type, kind, index) { kind, (bits) / 8, index },
+#include "sim/debug/gdb_registers.def"
+#undef FEATURE
+#undef REG
+};
+const unsigned gdb_register_count = sizeof row / sizeof *row;
+
+unsigned gdb_register_size(unsigned number)
+{
+    return row[number].size;
+}
+
+static uint64_t x87_control(const struct cpu *c, unsigned index)
+{
+    switch (index) {
+    case 0: return c->x87.cw;
+    case 1: return x87_status(c);
+    case 2: return x87_tags(c);
+    case 3: return c->x87.cs;
+    case 4: return (uint32_t)c->x87.ip;
+    case 5: return c->x87.ds;
+    case 6: return (uint32_t)c->x87.dp;
+    default: return c->x87.op;
+    }
+}
+
+void gdb_register_get(struct cpu *c, unsigned number, uint8_t to[16])
+{
+    uint32_t index = row[number].index;
+    uint64_t value = 0;
+
+    memset(to, 0, 16);
+    switch ((enum kind)row[number].kind) {
+    case GPR: value = c->gpr[index]; break;
+    case RIP: value = c->rip; break;
+    case FLAGS: value = cpu_rflags(c); break;
+    case SELECTOR: value = c->seg[index].selector; break;
+    case ST: memcpy(to, x87_st(c, index), 10); return;
+    case X87: value = x87_control(c, index); break;
+    case XMM: memcpy(to, &c->xmm[index], 16); return;
+    case MXCSR: value = c->mxcsr; break;
+    case YMMH: memcpy(to, &c->ymm_high[index], 16); return;
+    case BASE: value = c->seg[index].base; break;
+    case SYSTEM: memcpy(&value, (const char *)c + index, 8); break;
+    }
+    memcpy(to, &value, 8);
+}
+
+bool gdb_register_set(struct cpu *c, unsigned number, const uint8_t from[16])
+{
+    enum { TF_AND_STATUS = 0x1cd5 | 1 << 9 | 1 << 10 }; /* what a debugger may do to RFLAGS without changing the mode */
+    uint32_t index = row[number].index;
+    uint64_t value;
+
+    memcpy(&value, from, 8);
+    switch ((enum kind)row[number].kind) {
+    case GPR: c->gpr[index] = value; return true;
+    case RIP: c->rip = value; return true;
+    case FLAGS: cpu_set_rflags(c, (cpu_rflags(c) & ~(uint64_t)TF_AND_STATUS) | (value & TF_AND_STATUS)); return true;
+    case ST: memcpy(x87_st(c, index), from, 10); return true;
+    case XMM: memcpy(&c->xmm[index], from, 16); return true;
+    case YMMH: memcpy(&c->ymm_high[index], from, 16); return true;
+    default: return false;
+    }
+}
+
+/* Types that a feature's registers use. */
+static const char *types_of(const char *feature)
+{
+    if (!strcmp(feature, "org.gnu.gdb.i386.core")) {
+        return "<flags id=\"i386_eflags\" size=\"4\"><field name=\"CF\" start=\"0\" end=\"0\"/><field name=\"\" start=\"1\" end=\"1\"/>"
+               "<field name=\"PF\" start=\"2\" end=\"2\"/><field name=\"AF\" start=\"4\" end=\"4\"/><field name=\"ZF\" start=\"6\" end=\"6\"/>"
+               "<field name=\"SF\" start=\"7\" end=\"7\"/><field name=\"TF\" start=\"8\" end=\"8\"/><field name=\"IF\" start=\"9\" end=\"9\"/>"
+               "<field name=\"DF\" start=\"10\" end=\"10\"/><field name=\"OF\" start=\"11\" end=\"11\"/><field name=\"NT\" start=\"14\" end=\"14\"/>"
+               "<field name=\"RF\" start=\"16\" end=\"16\"/><field name=\"VM\" start=\"17\" end=\"17\"/><field name=\"AC\" start=\"18\" end=\"18\"/>"
+               "<field name=\"VIF\" start=\"19\" end=\"19\"/><field name=\"VIP\" start=\"20\" end=\"20\"/><field name=\"ID\" start=\"21\" end=\"21\"/></flags>";
+    }
+    if (!strcmp(feature, "org.gnu.gdb.i386.sse")) {
+        return "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/><vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/>"
+               "<vector id=\"v16i8\" type=\"int8\" count=\"16\"/><vector id=\"v4i32\" type=\"int32\" count=\"4\"/>"
+               "<vector id=\"v2i64\" type=\"int64\" count=\"2\"/><union id=\"vec128\"><field name=\"v4_float\" type=\"v4f\"/>"
+               "<field name=\"v2_double\" type=\"v2d\"/><field name=\"v16_int8\" type=\"v16i8\"/><field name=\"v4_int32\" type=\"v4i32\"/>"
+               "<field name=\"v2_int64\" type=\"v2i64\"/><field name=\"uint128\" type=\"uint128\"/></union>";
+    }
+    return "";
+}
+
+static const struct { const char *feature, *name, *type; unsigned bits; } text_row[] = {
+#define FEATURE(feature) { #feature, NULL, NULL, 0 },
+#define REG(name, bits, type, kind, index) { NULL, #name, #type, bits },
+#include "sim/debug/gdb_registers.def"
+#undef FEATURE
+#undef REG
+};
+
+char *gdb_target_description(void)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out) {
+        return NULL;
+    }
+    fputs("<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\"><target><architecture>i386:x86-64</architecture>", out);
+    for (unsigned i = 0; i < sizeof text_row / sizeof *text_row; i++) {
+        const char *feature = text_row[i].feature;
+        if (feature) {
+            fprintf(out, "%s<feature name=\"%s\">%s", i ? "</feature>" : "", feature, types_of(feature));
+        } else {
+            fprintf(out, "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\"/>", text_row[i].name, text_row[i].bits, text_row[i].type);
+        }
+    }
+    fputs("</feature></target>", out);
+    fclose(out);
+    return text;
+}

@@ -1,0 +1,78 @@
+"""gdb drives a machine: breakpoints, steps, registers, memory, Ctrl-C; and nothing of it is noticed by the machine."""
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import unittest
+
+import lab
+
+IMAGES = pathlib.Path(lab.HVLAB).resolve().parents[2] / "images"
+IMAGE = IMAGES / "hv-microkernel.elf"
+
+
+@unittest.skipUnless(shutil.which("gdb"), "gdb is not installed")
+class Gdb(lab.LabTest):
+    def debug(self, *commands, name="debugged"):
+        """(what gdb printed, results of the run)"""
+        results = self.folder / f"{name}.json"
+        run = subprocess.Popen([lab.HVLAB, "boot", IMAGE, "--no-vtx", "--gdb", ":0", "--results", results], text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(run.kill)
+        port = re.search(r"target remote :(\d+)", run.stderr.readline())[1]
+        script = ["set confirm off", "set pagination off", f"target remote :{port}", *commands]
+        done = subprocess.run(["gdb", "-nx", "-batch", *[x for c in script for x in ("-ex", c)], IMAGES / "debug/hv-microkernel.elf"],
+                              capture_output=True, text=True, timeout=120)
+        _, error = run.communicate(timeout=120)
+        self.assertEqual(run.returncode, 33, error)
+        return done.stdout + done.stderr, json.loads(results.read_text())
+
+    def plain(self):
+        results = self.folder / "plain.json"
+        self.assertEqual(lab.hvlab("boot", IMAGE, "--no-vtx", "--results", results).returncode, 33)
+        return json.loads(results.read_text())
+
+    def test_breakpoints_steps_and_registers(self):
+        said, results = self.debug("hbreak hv_log", "continue", "backtrace", "stepi", "stepi", "info registers rip cr3 efer", "x/s format",
+                                   "print/x $cs", "info threads", "monitor time", "delete", "continue")
+        self.assertRegex(said, r"Breakpoint 1, hv_log \(format=format@entry=0x\w+ \"hvlab hypervisor\"\)")
+        self.assertRegex(said, r"#1 .* in hv_main")
+        self.assertRegex(said, r"rip +0x\w+ +0x\w+ <hv_log\+15>")
+        self.assertRegex(said, r"efer +0xd00")
+        self.assertIn("cpu0 running, ring 0", said)
+        self.assertIn("exited with code 041", said)
+        plain = self.plain()
+        for key in ("state_hash", "instructions", "virtual_ns", "exit"):
+            self.assertEqual(results[key], plain[key], key)
+
+    def test_a_breakpoint_set_before_its_page_is_mapped_is_hit(self):
+        said, _ = self.debug("hbreak hv_panic", "continue", "print $cr3 != 0", "delete", "continue")
+        self.assertIn("Breakpoint 1, hv_panic", said)
+        self.assertIn("$1 = 1", said)
+
+    def test_what_the_debugger_changes_is_changed(self):
+        said, _ = self.debug("hbreak hv_log", "continue", "set $rax = 0x1122334455667788", "print/x $rax", "set $xmm3.v2_int64[1] = 7",
+                             "print $xmm3.v2_int64", "set {int}0x9000 = 305419896", "x/wx 0x9000", "set $cr0 = 0", "delete", "continue")
+        self.assertIn("$1 = 0x1122334455667788", said)
+        self.assertIn("$2 = {0, 7}", said)
+        self.assertRegex(said, r"0x9000:\s+0x12345678")
+        self.assertIn("Could not write register", said)
+
+    def test_stepping_through_a_thousand_instructions_changes_nothing(self):
+        said, results = self.debug("hbreak hv_main", "continue", "stepi 1000", "delete", "continue")
+        self.assertIn("exited with code 041", said)
+        self.assertEqual(results["state_hash"], self.plain()["state_hash"])
+
+    def test_a_debugger_that_leaves_lets_the_machine_run(self):
+        _, results = self.debug("hbreak hv_log", "continue", "detach")
+        self.assertEqual(results["state_hash"], self.plain()["state_hash"])
+
+    def test_a_port_that_is_none(self):
+        done = lab.hvlab("boot", IMAGE, "--gdb", "1234")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("want :PORT", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
