@@ -381,7 +381,8 @@ static const char *monitor(struct gdb *g, const char *hex)
         snprintf(text, sizeof text, "%.9f s, cpu%u has retired %" PRIu64 " instructions\n",
                  (double)machine_cycles_to_ns(g->machine->now) / 1e9, g->current, current(g)->instructions);
     } else if (!strcmp(command, "hash") && g->machine->running) {
-        snprintf(text, sizeof text, "the machine stands in the middle of a round; its hash is defined at rounds' ends (press Ctrl-C while it runs)\n");
+        snprintf(text, sizeof text,
+                 "the machine stands in the middle of a round; hashes are of rounds' ends (press Ctrl-C while it runs)\n");
     } else if (!strcmp(command, "hash")) {
         snprintf(text, sizeof text, "%016" PRIx64 "\n", machine_hash(g->machine));
     } else {

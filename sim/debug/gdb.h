@@ -2,16 +2,17 @@
  *
  * Threads are processors (thread n = processor n-1).  A breakpoint, a single step or Ctrl-C freezes the whole machine
  * exactly where it is, in the middle of a round if need be, and gives it to the debugger; while nobody stops
- * it, the machine computes what it would compute without a debugger (breakpoints are entry observers of the core, core_hooks.h).
+ * it, the machine computes what it would compute without one (breakpoints are entry observers, core_hooks.h).
  * What the debugger changes (registers, memory) is of course a change.
  *
  *   frozen --c, s, vCont--> running --breakpoint, step done, Ctrl-C, end of run--> frozen
  *   frozen --D or connection lost--> running, nobody attached --connect, between slices--> frozen
  *   frozen --k--> the machine is asked to stop (STOP_REQUESTED)
  *
- * First, breakpoints are at linear addresses and code is found by physical ones: an address not mapped yet is kept and looked
- * up whenever the core translates a page anew.  Second, all processors share the breakpoints.  Third, registers beyond gdb's own list are offered in
- * a target description (feature org.hvlab.system): control registers, EFER, descriptor-table bases, segment bases.
+ * First, breakpoints are at linear addresses and code is found by physical ones: an address not mapped yet is
+ * kept and looked up whenever the core translates a page anew.  Second, all processors share the breakpoints.
+ * Third, registers beyond gdb's own list are offered in a target description (feature org.hvlab.system):
+ * control registers, EFER, descriptor-table and segment bases, debug registers.
  *
  * gdb(1): Appendix E "GDB Remote Serial Protocol", Appendix G "Target Descriptions".
  */

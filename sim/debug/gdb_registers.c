@@ -78,16 +78,30 @@ bool gdb_register_set(struct cpu *c, unsigned number, const uint8_t from[16])
     }
 }
 
+#define FLAG(name, bit) "<field name=\"" name "\" start=\"" bit "\" end=\"" bit "\"/>"
+
 /* Types that a feature's registers use. */
 static const char *types_of(const char *feature)
 {
     if (!strcmp(feature, "org.gnu.gdb.i386.core")) {
-        return "<flags id=\"i386_eflags\" size=\"4\"><field name=\"CF\" start=\"0\" end=\"0\"/><field name=\"\" start=\"1\" end=\"1\"/>"
-               "<field name=\"PF\" start=\"2\" end=\"2\"/><field name=\"AF\" start=\"4\" end=\"4\"/><field name=\"ZF\" start=\"6\" end=\"6\"/>"
-               "<field name=\"SF\" start=\"7\" end=\"7\"/><field name=\"TF\" start=\"8\" end=\"8\"/><field name=\"IF\" start=\"9\" end=\"9\"/>"
-               "<field name=\"DF\" start=\"10\" end=\"10\"/><field name=\"OF\" start=\"11\" end=\"11\"/><field name=\"NT\" start=\"14\" end=\"14\"/>"
-               "<field name=\"RF\" start=\"16\" end=\"16\"/><field name=\"VM\" start=\"17\" end=\"17\"/><field name=\"AC\" start=\"18\" end=\"18\"/>"
-               "<field name=\"VIF\" start=\"19\" end=\"19\"/><field name=\"VIP\" start=\"20\" end=\"20\"/><field name=\"ID\" start=\"21\" end=\"21\"/></flags>";
+        return "<flags id=\"i386_eflags\" size=\"4\">"
+               FLAG("CF", "0")
+               FLAG("", "1")
+               FLAG("PF", "2")
+               FLAG("AF", "4")
+               FLAG("ZF", "6")
+               FLAG("SF", "7")
+               FLAG("TF", "8")
+               FLAG("IF", "9")
+               FLAG("DF", "10")
+               FLAG("OF", "11")
+               FLAG("NT", "14")
+               FLAG("RF", "16")
+               FLAG("VM", "17")
+               FLAG("AC", "18")
+               FLAG("VIF", "19")
+               FLAG("VIP", "20")
+               FLAG("ID", "21") "</flags>";
     }
     if (!strcmp(feature, "org.gnu.gdb.i386.sse")) {
         return "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/><vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/>"
