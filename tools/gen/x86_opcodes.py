@@ -6,7 +6,8 @@ What is written depends on the output's name:
   sys_functions.h  declarations of every sys: function
   sse_functions.h  declarations of every sse: and ssef: function
   builders.h       declarations of the builders (after sim/cpu/decode/row.h)
-  sse_forms.def    SSE_FORM(id, fn, faults, size, to, from) per record form
+  sse_forms.def    SSE_FORM(id, fn, faults, size, to, from) per record form; to: V or G;
+                   from: W xmm or aligned memory, X xmm or memory, E general register or memory
   opcode_rows.inc  the rows and their index by map and opcode
 The grammar is at the top of the table.
 """
@@ -165,14 +166,15 @@ def sse_forms(rows):
     for r in rows:
         if r.builder not in ('sse', 'ssef'):
             continue
-        to = r.operands[0][0]
-        source = r.operands[1] if r.operands[1][0] in 'WUE' else r.operands[0]
-        kind = 'E' if source[0] == 'E' else 'W'
-        sizes = {'dq': [16], 'q': [8], 'd': [4], 'w': [2], 'y': [4, 8]}[source[1][5:]]
+        to = 'G' if r.operands[0][0] in 'GRM' else 'V'
+        source = r.operands[1] if r.operands[1][0] in 'WUE' or to == 'G' else r.operands[0]
+        kind = 'E' if source[0] == 'E' else 'X' if 'unaligned' in r.traits else 'W'
+        mark = {'E': 'g', 'X': 'u', 'W': ''}[kind]
+        sizes = {'dq': [16], 'q': [8], 'd': [4], 'w': [2], 'b': [1], 'y': [4, 8]}[source[1][5:]]
         for s in sizes:
-            ident = f'{r.arg}_{s}{"g" if kind == "E" else ""}'
-            forms[ident] = (ident, r.arg, int(r.builder == 'ssef'), s, 'G' if to == 'G' else 'V', kind)
-        r.form = f'FORM_{r.arg}_{sizes[0]}{"g" if kind == "E" else ""}_r'
+            ident = f'{r.arg}_{s}{mark}'
+            forms[ident] = (ident, r.arg, int(r.builder == 'ssef'), s, to, kind)
+        r.form = f'FORM_{r.arg}_{sizes[0]}{mark}_r'
     return forms
 
 

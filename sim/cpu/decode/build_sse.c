@@ -1,4 +1,4 @@
-/* Builders: SSE and SSE2.  An xmm operand is the register's number, a general one its slot. */
+/* Builders: SSE to SSE4.2.  An xmm operand is the register's number, a general one its slot. */
 #include "sim/cpu/decode/decoder.h"
 
 /* Forms that may run; else the fault is decided now, as the mode is part of the block's key. */
@@ -15,6 +15,22 @@ static bool sse_off(struct decoder *d)
 static uint8_t reg_number(const struct decoder *d) { return d->d.sys.reg; }
 static uint8_t rm_number(const struct decoder *d) { return d->d.sys.rm; }
 
+static bool store_temp(struct decoder *d, const struct x86_row *row)
+{
+    static const uint8_t bytes[] = { [SIZE_b] = 1, [SIZE_w] = 2, [SIZE_d] = 4, [SIZE_q] = 8 };
+    operand_memory(d);
+    return operand_store(d, bytes[row->operand[0].size]);
+}
+
+/* xmm by reg to a general register or memory by rm (PEXTRB and its kind).  The address comes after the
+ * operation: its record looks at the record behind it. */
+static bool build_extract(struct decoder *d, const struct x86_row *row)
+{
+    d->fields.imm = (int64_t)(d->d.sys.imm & 0xff);
+    emit_to(d, row->arg, is_register(d) ? slot_of(d, d->d.sys.rm, 8) : SLOT_TEMP, reg_number(d));
+    return is_register(d) || store_temp(d, row);
+}
+
 bool build_sse(struct decoder *d, const struct x86_row *row)
 {
     unsigned form = row->arg;
@@ -26,6 +42,9 @@ bool build_sse(struct decoder *d, const struct x86_row *row)
     }
     if (row->flags_written) {
         d->producer = ANY;
+    }
+    if (has_operand(row, 0, KIND_R) || has_operand(row, 0, KIND_M)) {
+        return build_extract(d, row);
     }
     operand_memory(d);
     if (has_operand(row, 0, KIND_U)) { /* shifts by an immediate */

@@ -49,19 +49,21 @@ OP(sse_to_gpr_64) { REG64(dst) = XMM(src)->u64[0]; NEXT; }
 
 /* --- operations -------------------------------------------------------------------- */
 
-/* Where the second operand comes from: an xmm register or memory (W), or a slot (E).  It is
+/* Where the second operand comes from: an xmm register or memory (W; X: at any address), or a slot (E).  It is
  * copied into struct cpu, not to the stack: a local whose address was passed on would keep
  * compilers from making the tail call a jump. */
 #define FROM_r_W(size) c->sse_from = *XMM(src)
+#define FROM_r_X(size) FROM_r_W(size)
 #define FROM_r_E(size) c->sse_from = (union xmm){ .u64 = { zero_extend((int64_t)REG64(src), (size) * 8), 0 } }
-#define FROM_m(size) do {                                                      \
-        const void *at_ = (size) == 16 ? HOST_ALIGNED(read, ADDRESS_x, size) : HOST(read, ADDRESS_x, size); \
+#define FROM_m(size, at) do {                                                  \
+        const void *at_ = at;                                                  \
         if ((size) < 16)                                                       \
             c->sse_from = (union xmm){ .u64 = { 0, 0 } };                      \
         memcpy(&c->sse_from, at_, size);                                       \
     } while (0)
-#define FROM_m_W(size) FROM_m(size)
-#define FROM_m_E(size) FROM_m(size)
+#define FROM_m_W(size) FROM_m(size, (size) == 16 ? HOST_ALIGNED(read, ADDRESS_x, size) : HOST(read, ADDRESS_x, size))
+#define FROM_m_X(size) FROM_m(size, HOST(read, ADDRESS_x, size))
+#define FROM_m_E(size) FROM_m_X(size)
 
 #define CALL_0(fn, to) fn(c, to, &c->sse_from, (unsigned)FIELD(imm))
 #define CALL_1(fn, to) if (unlikely(fn(c, to, &c->sse_from, (unsigned)FIELD(imm)) != EXEC_OK)) FAULT

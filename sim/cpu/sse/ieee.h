@@ -66,6 +66,10 @@ uint64_t f64_from_int(struct ieee_env *, int64_t);
 uint64_t f32_to_int(struct ieee_env *, uint32_t, unsigned bits, bool truncate);
 uint64_t f64_to_int(struct ieee_env *, uint64_t, unsigned bits, bool truncate);
 
+/* To an integral value of the same format; 'quiet': without PE. */
+uint32_t f32_round(struct ieee_env *, uint32_t, enum rounding, bool quiet);
+uint64_t f64_round(struct ieee_env *, uint64_t, enum rounding, bool quiet);
+
 /* RCPSS and RSQRTSS: 12 significant bits, no flags, denormals are zeros. */
 uint32_t f32_rcp(uint32_t);
 uint32_t f32_rsqrt(uint32_t);

@@ -100,6 +100,43 @@ uint64_t f64_to_int(struct ieee_env *env, uint64_t a, unsigned bits, bool trunca
     return to_int(&binary64, env, a, bits, truncate);
 }
 
+/* SDM Vol 2 "ROUNDPD": a denormal operand raises no DE. */
+static uint64_t round_integral(const struct ieee_format *f, struct ieee_env *env, uint64_t a, enum rounding rc, bool quiet)
+{
+    struct ieee_num n = ieee_unpack(f, env, a);
+    bool inexact;
+
+    if (ieee_is_nan(&n)) {
+        env->flags |= n.kind == IEEE_SNAN ? MXCSR_IE : 0;
+        return ieee_quiet(f, a);
+    }
+    if (n.kind == IEEE_ZERO) {
+        return ieee_zero(f, n.sign);
+    }
+    if (n.kind == IEEE_INFINITY || n.exp >= (int)f->fraction) {
+        return a;
+    }
+    uint64_t whole = ieee_round_shift(n.sig, (unsigned)(63 - n.exp), false, n.sign, rc, &inexact);
+    if (inexact && !quiet) {
+        env->flags |= MXCSR_PE;
+    }
+    if (whole == 0) {
+        return ieee_zero(f, n.sign);
+    }
+    unsigned shift = (unsigned)__builtin_clzll(whole);
+    return ieee_round_pack(f, env, n.sign, 63 - (int)shift, whole << shift, false);
+}
+
+uint32_t f32_round(struct ieee_env *env, uint32_t a, enum rounding rc, bool quiet)
+{
+    return (uint32_t)round_integral(&binary32, env, a, rc, quiet);
+}
+
+uint64_t f64_round(struct ieee_env *env, uint64_t a, enum rounding rc, bool quiet)
+{
+    return round_integral(&binary64, env, a, rc, quiet);
+}
+
 /* --- approximations ------------------------------------------------------------------ */
 
 enum { F32_FRACTION = 23, F32_BIAS = 127 };

@@ -2,47 +2,31 @@
 
 #include "sim/cpu/sse/sse_priv.h"
 
-/* dst[i] = expression of a = dst[i] and b = src[i], both of C type 'type';
- * the result is cut to the element. */
-#define EACH(name, element, type, expression)                                                \
-    SSE_DEFINE(name)                                                                         \
-    {                                                                                        \
-        for (unsigned i = 0; i < sizeof(union xmm) / sizeof dst->element[0]; i++) {          \
-            type a = (type)dst->element[i], b = (type)src->element[i];                       \
-            dst->element[i] = (__typeof__(dst->element[0]))(expression);                     \
-        }                                                                                    \
-    }
-
-static int saturate(int v, int low, int high)
-{
-    return v < low ? low : v > high ? high : v;
-}
-
 /* --- add and subtract ------------------------------------------------------------------- */
 
-EACH(paddb, u8, uint8_t, a + b)
-EACH(paddw, u16, uint16_t, a + b)
-EACH(paddd, u32, uint32_t, a + b)
-EACH(paddq, u64, uint64_t, a + b)
-EACH(psubb, u8, uint8_t, a - b)
-EACH(psubw, u16, uint16_t, a - b)
-EACH(psubd, u32, uint32_t, a - b)
-EACH(psubq, u64, uint64_t, a - b)
-EACH(paddsb, u8, int8_t, saturate(a + b, INT8_MIN, INT8_MAX))
-EACH(paddsw, u16, int16_t, saturate(a + b, INT16_MIN, INT16_MAX))
-EACH(paddusb, u8, uint8_t, saturate(a + b, 0, UINT8_MAX))
-EACH(paddusw, u16, uint16_t, saturate(a + b, 0, UINT16_MAX))
-EACH(psubsb, u8, int8_t, saturate(a - b, INT8_MIN, INT8_MAX))
-EACH(psubsw, u16, int16_t, saturate(a - b, INT16_MIN, INT16_MAX))
-EACH(psubusb, u8, uint8_t, saturate(a - b, 0, UINT8_MAX))
-EACH(psubusw, u16, uint16_t, saturate(a - b, 0, UINT16_MAX))
+SSE_EACH(paddb, u8, uint8_t, a + b)
+SSE_EACH(paddw, u16, uint16_t, a + b)
+SSE_EACH(paddd, u32, uint32_t, a + b)
+SSE_EACH(paddq, u64, uint64_t, a + b)
+SSE_EACH(psubb, u8, uint8_t, a - b)
+SSE_EACH(psubw, u16, uint16_t, a - b)
+SSE_EACH(psubd, u32, uint32_t, a - b)
+SSE_EACH(psubq, u64, uint64_t, a - b)
+SSE_EACH(paddsb, u8, int8_t, sse_clamp(a + b, INT8_MIN, INT8_MAX))
+SSE_EACH(paddsw, u16, int16_t, sse_clamp(a + b, INT16_MIN, INT16_MAX))
+SSE_EACH(paddusb, u8, uint8_t, sse_clamp(a + b, 0, UINT8_MAX))
+SSE_EACH(paddusw, u16, uint16_t, sse_clamp(a + b, 0, UINT16_MAX))
+SSE_EACH(psubsb, u8, int8_t, sse_clamp(a - b, INT8_MIN, INT8_MAX))
+SSE_EACH(psubsw, u16, int16_t, sse_clamp(a - b, INT16_MIN, INT16_MAX))
+SSE_EACH(psubusb, u8, uint8_t, sse_clamp(a - b, 0, UINT8_MAX))
+SSE_EACH(psubusw, u16, uint16_t, sse_clamp(a - b, 0, UINT16_MAX))
 
 /* --- multiply ------------------------------------------------------------------------------ */
 
-EACH(pmullw, u16, int16_t, (int32_t)a * b)
-EACH(pmulhw, u16, int16_t, ((int32_t)a * b) >> 16)
-EACH(pmulhuw, u16, uint16_t, ((uint32_t)a * b) >> 16)
-EACH(pmuludq, u64, uint32_t, (uint64_t)a * b)
+SSE_EACH(pmullw, u16, int16_t, (int32_t)a * b)
+SSE_EACH(pmulhw, u16, int16_t, ((int32_t)a * b) >> 16)
+SSE_EACH(pmulhuw, u16, uint16_t, ((uint32_t)a * b) >> 16)
+SSE_EACH(pmuludq, u64, uint32_t, (uint64_t)a * b)
 
 SSE_DEFINE(pmaddwd)
 {
@@ -68,18 +52,18 @@ SSE_DEFINE(psadbw)
 
 /* --- average, minimum, maximum, compare ------------------------------------------------------- */
 
-EACH(pavgb, u8, uint8_t, (a + b + 1) >> 1)
-EACH(pavgw, u16, uint16_t, (a + b + 1) >> 1)
-EACH(pminub, u8, uint8_t, a < b ? a : b)
-EACH(pmaxub, u8, uint8_t, a > b ? a : b)
-EACH(pminsw, u16, int16_t, a < b ? a : b)
-EACH(pmaxsw, u16, int16_t, a > b ? a : b)
-EACH(pcmpeqb, u8, uint8_t, a == b ? -1 : 0)
-EACH(pcmpeqw, u16, uint16_t, a == b ? -1 : 0)
-EACH(pcmpeqd, u32, uint32_t, a == b ? -1 : 0)
-EACH(pcmpgtb, u8, int8_t, a > b ? -1 : 0)
-EACH(pcmpgtw, u16, int16_t, a > b ? -1 : 0)
-EACH(pcmpgtd, u32, int32_t, a > b ? -1 : 0)
+SSE_EACH(pavgb, u8, uint8_t, (a + b + 1) >> 1)
+SSE_EACH(pavgw, u16, uint16_t, (a + b + 1) >> 1)
+SSE_EACH(pminub, u8, uint8_t, a < b ? a : b)
+SSE_EACH(pmaxub, u8, uint8_t, a > b ? a : b)
+SSE_EACH(pminsw, u16, int16_t, a < b ? a : b)
+SSE_EACH(pmaxsw, u16, int16_t, a > b ? a : b)
+SSE_EACH(pcmpeqb, u8, uint8_t, a == b ? -1 : 0)
+SSE_EACH(pcmpeqw, u16, uint16_t, a == b ? -1 : 0)
+SSE_EACH(pcmpeqd, u32, uint32_t, a == b ? -1 : 0)
+SSE_EACH(pcmpgtb, u8, int8_t, a > b ? -1 : 0)
+SSE_EACH(pcmpgtw, u16, int16_t, a > b ? -1 : 0)
+SSE_EACH(pcmpgtd, u32, int32_t, a > b ? -1 : 0)
 
 /* --- shifts: a count beyond the element gives zeros, or the sign ------------------------------- */
 

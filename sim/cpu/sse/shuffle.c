@@ -84,24 +84,20 @@ UNPACK(unpckhps, u32, 4, 2)
 
 /* --- packs: both operands, narrowed with saturation -------------------------------------------- */
 
-static int32_t clamp(int32_t v, int32_t low, int32_t high)
-{
-    return v < low ? low : v > high ? high : v;
-}
-
 #define PACK(name, to, count, from, wide, low, high)                                         \
     SSE_DEFINE(name)                                                                         \
     {                                                                                        \
         union xmm a = *dst, b = *src;                                                        \
         for (unsigned i = 0; i < (count) / 2; i++) {                                         \
-            dst->to[i] = (__typeof__(dst->to[0]))clamp((wide)a.from[i], low, high);          \
-            dst->to[(count) / 2 + i] = (__typeof__(dst->to[0]))clamp((wide)b.from[i], low, high); \
+            dst->to[i] = (__typeof__(dst->to[0]))sse_clamp((wide)a.from[i], low, high);          \
+            dst->to[(count) / 2 + i] = (__typeof__(dst->to[0]))sse_clamp((wide)b.from[i], low, high); \
         }                                                                                    \
     }
 
 PACK(packsswb, u8, 16, u16, int16_t, INT8_MIN, INT8_MAX)
 PACK(packuswb, u8, 16, u16, int16_t, 0, UINT8_MAX)
 PACK(packssdw, u16, 8, u32, int32_t, INT16_MIN, INT16_MAX)
+PACK(packusdw, u16, 8, u32, int32_t, 0, UINT16_MAX)
 
 /* --- to and from general registers --------------------------------------------------------------- */
 

@@ -1,4 +1,4 @@
-/* SSE and SSE2 semantics: what each instruction does to its operands.
+/* SSE to SSE4.2 semantics: what each instruction does to its operands.
  *
  * Decoding, loading, storing and alignment checks are the hot core's.  Here
  * is only the function from operands to result:
@@ -80,6 +80,37 @@ sse_fn sse_pcmpeqb, sse_pcmpeqw, sse_pcmpeqd, sse_pcmpgtb, sse_pcmpgtw, sse_pcmp
 sse_fn sse_psllw, sse_pslld, sse_psllq, sse_psrlw, sse_psrld, sse_psrlq, sse_psraw, sse_psrad;
 sse_fn sse_psllw_imm, sse_pslld_imm, sse_psllq_imm, sse_psrlw_imm, sse_psrld_imm, sse_psrlq_imm;
 sse_fn sse_psraw_imm, sse_psrad_imm, sse_pslldq, sse_psrldq;
+
+/* Neighbours (horizontal.c). */
+ssef_fn sse_haddps, sse_haddpd, sse_hsubps, sse_hsubpd, sse_addsubps, sse_addsubpd;
+sse_fn sse_movddup, sse_movsldup, sse_movshdup;
+sse_fn sse_phaddw, sse_phaddd, sse_phaddsw, sse_phsubw, sse_phsubd, sse_phsubsw;
+
+/* Later integer arithmetic and compares (integer4.c).  PTEST sets the status flags and leaves dst alone. */
+sse_fn sse_pabsb, sse_pabsw, sse_pabsd, sse_psignb, sse_psignw, sse_psignd, sse_pmulhrsw, sse_pmaddubsw;
+sse_fn sse_pminsb, sse_pmaxsb, sse_pminuw, sse_pmaxuw, sse_pminsd, sse_pmaxsd, sse_pminud, sse_pmaxud;
+sse_fn sse_pmulld, sse_pmuldq, sse_pcmpeqq, sse_pcmpgtq, sse_mpsadbw, sse_phminposuw, sse_ptest;
+
+/* Bytes shuffled, blended, inserted, extracted, widened (blend.c).  The variable blends choose by the top bits
+ * of XMM0's elements, their _by forms by those of 'mask'. */
+sse_fn sse_pshufb, sse_palignr, sse_packusdw, sse_blendps, sse_blendpd, sse_pblendw;
+sse_fn sse_pblendvb, sse_blendvps, sse_blendvpd;
+typedef void sse_blend_fn(union xmm *dst, const union xmm *src, const union xmm *mask);
+sse_blend_fn sse_pblendvb_by, sse_blendvps_by, sse_blendvpd_by;
+sse_fn sse_insertps, sse_insertps_m, sse_pinsrb, sse_pinsrd, sse_pinsrq, sse_pextrb, sse_pextrd, sse_pextrq;
+sse_fn sse_pmovsxbw, sse_pmovsxbd, sse_pmovsxbq, sse_pmovsxwd, sse_pmovsxwq, sse_pmovsxdq;
+sse_fn sse_pmovzxbw, sse_pmovzxbd, sse_pmovzxbq, sse_pmovzxwd, sse_pmovzxwq, sse_pmovzxdq;
+
+/* Rounding and dot products (round.c). */
+SSE_FN4(round);
+ssef_fn sse_dpps, sse_dppd;
+
+/* String compares (text.c): ECX or XMM0, and the status flags; dst stays.  _w: lengths are 64 bits wide. */
+sse_fn sse_pcmpistri, sse_pcmpistrm, sse_pcmpestri, sse_pcmpestrm, sse_pcmpestri_w, sse_pcmpestrm_w;
+
+/* Cryptography (aes.c, clmul.c, sha.c).  SHA256RNDS2 takes its third operand from XMM0. */
+sse_fn sse_aesenc, sse_aesenclast, sse_aesdec, sse_aesdeclast, sse_aesimc, sse_aeskeygenassist, sse_pclmulqdq;
+sse_fn sse_sha1rnds4, sse_sha1nexte, sse_sha1msg1, sse_sha1msg2, sse_sha256rnds2, sse_sha256msg1, sse_sha256msg2;
 
 /* MASKMOVDQU (maskmov.c) is a system-shaped row: its operand is [rDI]. */
 sys_fn sys_maskmovdqu;

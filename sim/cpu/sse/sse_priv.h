@@ -36,4 +36,20 @@ static inline enum exec_result sse_end_with(struct cpu *cpu, const struct ieee_e
     return done;
 }
 
+/* dst[i] = expression of a = dst[i] and b = src[i], both of C type 'type'; the result is cut to the element. */
+#define SSE_EACH(name, element, type, expression)                                            \
+    SSE_DEFINE(name)                                                                         \
+    {                                                                                        \
+        for (unsigned i = 0; i < sizeof(union xmm) / sizeof dst->element[0]; i++) {          \
+            type a = (type)dst->element[i], b = (type)src->element[i];                       \
+            (void)a;                                                                         \
+            dst->element[i] = (__typeof__(dst->element[0]))(expression);                     \
+        }                                                                                    \
+    }
+
+static inline int32_t sse_clamp(int32_t v, int32_t low, int32_t high)
+{
+    return v < low ? low : v > high ? high : v;
+}
+
 #endif
