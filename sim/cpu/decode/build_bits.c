@@ -40,5 +40,6 @@ bool build_bits(struct decoder *d, const struct x86_row *row)
         d->producer = of[row->arg].producer;
     }
     d->fields.imm = (int64_t)d->d.sys.imm;
-    return emit_to(d, of[row->arg].form + (d->v == 8), slot_g(d, d->v), src);
+    d->fields.index = slot_of(d, d->d.sys.vvvv, 8);
+    return emit_to(d, of[row->arg].form + (d->v == 8), has_operand(row, 0, KIND_B) ? d->fields.index : slot_g(d, d->v), src);
 }
