@@ -44,6 +44,7 @@ static const struct option_row rows[] = {
     { "--crosscheck", "N", NUMBER, AT(machine.crosscheck), 1, UINT64_MAX, "execute every Nth block on Unicorn too" },
     { "--limit-time", "SECONDS", SECONDS, AT(limit_seconds), 0, 0, "stop after so much virtual time" },
     { "--serial", "stdio|file:F", TEXT, AT(serial), 0, 0, "COM1 [stdio]" },
+    { "-d", "CATEGORIES", TEXT, AT(debug), 0, 0, "log what happens to standard error, e.g. int,unclaimed (`hvlab list debug`)" },
     { "--gdb", ":PORT", TEXT, AT(gdb), 0, 0, "wait for gdb (`target remote :PORT`) before the first instruction" },
     { "--trace", "DIR", TEXT, AT(trace), 0, 0, "write a CTF event trace" },
     { "--results", "FILE", TEXT, AT(results), 0, 0, "write instructions, virtual_ns, host_seconds, state_hash, exit" },

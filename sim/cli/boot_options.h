@@ -17,7 +17,7 @@ struct boot_list { const char *item[LOAD_MODULES_MAX]; unsigned count; };
 
 struct boot_options {
     const char *image;
-    const char *append, *initrd, *results, *serial, *trace, *gdb; /* NULL when not given */
+    const char *append, *initrd, *results, *serial, *trace, *gdb, *debug; /* NULL when not given */
     struct boot_list modules;
     struct machine_config machine;
     struct board_config board;

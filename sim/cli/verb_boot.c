@@ -10,15 +10,13 @@
 #include "sim/base/state.h"
 #include "sim/cli/boot_options.h"
 #include "sim/cli/cli.h"
+#include "sim/cli/watch.h"
 #include "sim/cpu/cpu.h"
-#include "sim/cpu/crosscheck/crosscheck.h"
-#include "sim/debug/gdb.h"
 #include "sim/machine.h"
 #include "sim/platform/board.h"
 #include "sim/platform/load.h"
 #include "sim/platform/platform.h"
 #include "traces/outfile.h"
-#include "traces/trace_ctf.h"
 
 enum { ERROR_MAX = 1024, SLICE_CYCLES = 2100000 };
 
@@ -65,14 +63,15 @@ load(struct machine *m, const struct boot_options *o, char *error)
 }
 
 static enum machine_stop
-run(struct machine *m, const struct boot_options *o, struct gdb *gdb)
+run(struct watch *w, const struct boot_options *o)
 {
+    struct machine *m = w->machine;
     uint64_t limit = o->limit_seconds > 0 ? (uint64_t)(o->limit_seconds * (double)MACHINE_TSC_HZ) : UINT64_MAX;
     enum machine_stop stop = STOP_LIMIT;
     while (stop == STOP_LIMIT && m->now < limit && !cli_interrupted()) {
         uint64_t next = m->now > UINT64_MAX - SLICE_CYCLES ? UINT64_MAX : m->now + SLICE_CYCLES;
         stop = machine_run(m, next < limit ? next : limit);
-        if (gdb && stop == STOP_LIMIT && !gdb_poll(gdb))
+        if (stop == STOP_LIMIT && !watch_poll(w))
             stop = STOP_REQUESTED;
     }
     return stop;
@@ -115,29 +114,33 @@ write_results(const char *path, struct machine *m, int status, double host_secon
 }
 
 static int
-boot(struct machine *m, const struct boot_options *o)
+boot(struct watch *w, const struct boot_options *o)
 {
     char error[ERROR_MAX];
     struct timespec begin, end;
-    if (!load(m, o, error))
-        return cli_unusable("%s", error);
-    struct gdb *gdb = o->gdb ? gdb_listen(m, o->gdb, error, sizeof error) : NULL;
-    if (o->gdb && !gdb)
-        return cli_unusable("%s", error);
-    if (gdb)
-        fprintf(stderr, "hvlab: waiting for gdb: `target remote :%u`\n", gdb_port(gdb));
-    bool wanted = !gdb || gdb_wait(gdb, cli_interrupted);
     clock_gettime(CLOCK_MONOTONIC, &begin);
-    enum machine_stop stop = wanted ? run(m, o, gdb) : STOP_REQUESTED;
+    enum machine_stop stop = run(w, o);
     clock_gettime(CLOCK_MONOTONIC, &end);
-    int status = exit_status(m, stop);
-    gdb_close(gdb, status);
-    if (m->stop_text[0])
-        fprintf(stderr, "hvlab: %s\n", m->stop_text);
+    int status = exit_status(w->machine, stop);
+    watch_end(w, stop, status);
     double seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
-    if (o->results && !write_results(o->results, m, status, seconds, error))
+    if (o->results && !write_results(o->results, w->machine, status, seconds, error))
         return cli_unusable("%s", error);
     return status;
+}
+
+static int
+load_and_boot(struct machine *m, const struct boot_options *o)
+{
+    char error[ERROR_MAX];
+    struct watch watch;
+    if (!load(m, o, error))
+        return cli_unusable("%s", error);
+    int status = watch_open(&watch, m, o);
+    if (status == EXIT_GOOD)
+        status = boot(&watch, o);
+    int closed = watch_close(&watch);
+    return closed == EXIT_GOOD ? status : closed;
 }
 
 static int
@@ -158,19 +161,8 @@ open_and_boot(const struct boot_options *o)
     int status = board ? EXIT_GOOD : cli_unusable("%s", error);
     if (board)
         board_set_console(board, console_byte, console);
-    if (status == EXIT_GOOD && o->machine.crosscheck && !(m->crosscheck = crosscheck_new(m, o->machine.crosscheck)))
-        status = cli_unusable("the second processor (Unicorn) does not start: boot without --crosscheck");
-    if (status == EXIT_GOOD && o->trace && !(m->trace = trace_ctf_open(o->trace, NULL, NULL, error, sizeof error)))
-        status = cli_unusable("%s", error);
     if (status == EXIT_GOOD)
-        status = boot(m, o);
-    if (m->crosscheck) {
-        crosscheck_report(m->crosscheck, stderr);
-        crosscheck_free(m->crosscheck);
-    }
-    if (m->trace && !trace_ctf_close(m->trace, error, sizeof error))
-        status = cli_unusable("%s", error);
-    m->trace = NULL;
+        status = load_and_boot(m, o);
     board_free(board);
     machine_free(m);
     fflush(console);

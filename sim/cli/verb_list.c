@@ -5,6 +5,7 @@
 #include "sim/cli/cli.h"
 #include "sim/cli/experiment.h"
 #include "sim/cli/nearest.h"
+#include "sim/debug/log.h"
 #include "sim/cpu/model/model.h"
 #include "traces/trace_ctf.h"
 
@@ -40,6 +41,12 @@ list_cpus(void)
 }
 
 static void
+list_debug(void)
+{
+    debug_log_help(stdout);
+}
+
+static void
 list_settings(void)
 {
     experiment_help(stdout);
@@ -51,6 +58,7 @@ static const struct { const char *name; void (*list)(void); const char *help; } 
     { "cpus", list_cpus, "processor models of --cpu" },
     { "settings", list_settings, "of an experiment, with defaults" },
     { "events", list_events, "of the trace" },
+    { "debug", list_debug, "categories of `hvlab boot -d`" },
 };
 enum { LISTS = sizeof lists / sizeof *lists };
 

@@ -1,8 +1,9 @@
-"""gdb drives a machine: breakpoints, steps, registers, memory, Ctrl-C; and nothing of it is noticed by the machine."""
+"""gdb drives a machine, -d tells what happens in it; and nothing of it is noticed by the machine."""
 import json
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 import unittest
 
@@ -72,6 +73,44 @@ class Gdb(lab.LabTest):
         done = lab.hvlab("boot", IMAGE, "--gdb", "1234")
         self.assertEqual(done.returncode, 2)
         self.assertIn("want :PORT", done.stderr)
+
+
+class Log(lab.LabTest):
+    def boot(self, *more, image=IMAGE):
+        results = self.folder / "results.json"
+        done = lab.hvlab("boot", image, "--no-vtx", "--results", results, *more)
+        return done, json.loads(results.read_text()) if results.exists() else None
+
+    def test_what_is_logged_is_not_noticed(self):
+        _, plain = self.boot()
+        for categories in ("int,unclaimed", "exec", "block", "branches", "exec,halt"):
+            with self.subTest(categories):
+                done, results = self.boot("-d", categories)
+                self.assertEqual(done.returncode, 33)
+                self.assertEqual(results["state_hash"], plain["state_hash"])
+        instructions = [l for l in self.boot("-d", "exec")[0].stderr.splitlines() if re.match(r"\d+ cpu0 [0-9a-f]{16}  \w", l)]
+        self.assertEqual(len(instructions), plain["instructions"])
+
+    def test_unknown_categories_and_two_masters_of_the_core(self):
+        done, _ = self.boot("-d", "int,exce")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("nothing called 'exce'", done.stderr)
+        done, _ = self.boot("-d", "exec", "--crosscheck", "10")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("leave out --gdb and --crosscheck", done.stderr)
+
+    def test_a_triple_fault_shows_state_code_and_the_way_there(self):
+        code = bytes.fromhex("b878563412" "bc00900000" "0f0b")  # mov eax, 12345678h; mov esp, 9000h; ud2 (no IDT)
+        code = struct.pack("<III", 0x1BADB002, 0, 2**32 - 0x1BADB002) + code  # a multiboot header in front
+        header = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 3, 1, 0x10000C, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+        segment = struct.pack("<8I", 1, 84, 0x100000, 0x100000, len(code), len(code), 5, 1)
+        image = self.folder / "fault.elf"
+        image.write_bytes(header + segment + code)
+        done, _ = self.boot("-d", "int,branches", image=image)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        for words in ("rax 0000000012345678", "rsp 0000000000009000", "> 0000000000100016  0f 0b  ud2", "exception cpu=0 vector=6",
+                      "the last blocks", "000000000010000c", "the run is repeatable"):
+            self.assertIn(words, done.stderr)
 
 
 if __name__ == "__main__":
