@@ -55,8 +55,8 @@ trace_record_text(const struct trace_record *r, char *text, size_t size)
     size_t n = (size_t)snprintf(text, size, "%s", trace_event_name(r->event));
     unsigned fields = r->event < TRACE_EVENT_COUNT ? rows[r->event].field_count : 0;
     for (unsigned i = 0; i < fields && n < size; i++)
-        n += (size_t)snprintf(text + n, size - n, rows[r->event].field[i].hexadecimal ? " %s=%#llx" : " %s=%llu", rows[r->event].field[i].name,
-                              (unsigned long long)r->arg[i]);
+        n += (size_t)snprintf(text + n, size - n, rows[r->event].field[i].hexadecimal ? " %s=%#llx" : " %s=%llu",
+                              rows[r->event].field[i].name, (unsigned long long)r->arg[i]);
 }
 
 /* --- writing ------------------------------------------------------------------ */

@@ -28,9 +28,10 @@ static void dump_general(FILE *out, const struct cpu *c)
     for (unsigned i = 0; i < 16; i++) {
         fprintf(out, "  %-3s %016" PRIx64 "%s", name[i], c->gpr[i], i % 4 == 3 ? "\n" : "");
     }
-    fprintf(out, "  rip %016" PRIx64 "  rflags %08" PRIx64 "  cr0 %08" PRIx64 "  cr2 %016" PRIx64 "\n", c->rip, cpu_rflags(c), c->cr0, c->cr2);
-    fprintf(out, "  cr3 %016" PRIx64 "  cr4 %08" PRIx64 "  efer %04" PRIx64 "  dr6 %08" PRIx64 "  dr7 %08" PRIx64 "\n", c->cr3, c->cr4, c->efer,
-            c->dr6, c->dr7);
+    fprintf(out, "  rip %016" PRIx64 "  rflags %08" PRIx64 "  cr0 %08" PRIx64 "  cr2 %016" PRIx64 "\n", c->rip, cpu_rflags(c),
+            c->cr0, c->cr2);
+    fprintf(out, "  cr3 %016" PRIx64 "  cr4 %08" PRIx64 "  efer %04" PRIx64 "  dr6 %08" PRIx64 "  dr7 %08" PRIx64 "\n", c->cr3, c->cr4,
+            c->efer, c->dr6, c->dr7);
 }
 
 static void dump_segments(FILE *out, const struct cpu *c)
