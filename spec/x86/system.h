@@ -100,6 +100,7 @@
 #define DR6_BS (1ull << 14)
 #define DR6_BT (1ull << 15)
 #define DR7_FIXED 0x400ull
+#define DR7_LOCAL 0x155ull /* L0-L3, LE: cleared by a task switch */
 #define DR7_GD (1ull << 13)
 
 /* Segment and gate descriptor types: SDM Vol 3A "System Descriptor Types". */

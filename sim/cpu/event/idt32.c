@@ -1,11 +1,15 @@
-/* Event delivery in 32-bit protected mode (through interrupt and trap gates) and in real mode. */
+/* Event delivery in 32-bit protected mode (through interrupt, trap and task gates) and in real mode. */
 #include <string.h>
 
 #include "sim/cpu/event/event.h"
 #include "sim/cpu/mmu/mmu.h"
 #include "sim/cpu/system/segment.h"
+#include "sim/cpu/system/sys.h"
+#include "sim/cpu/system/task.h"
 #include "sim/machine.h"
 #include "spec/x86/system.h"
+
+enum { FRAME_MAX = 10 * 4 };
 
 struct plan {
     struct segment cs, ss;
@@ -40,12 +44,6 @@ static enum exec_result read_gate(struct cpu *cpu, const struct fault *event, ui
     if (!(*gate >> 47 & 1)) {
         return cpu_raise_error(cpu, X_NP, error);
     }
-    if (type == TYPE_TASK_GATE) {
-        machine_request_stop(cpu->machine, STOP_UNIMPLEMENTED, 0,
-                             "cpu%u: vector %u names a task gate; hardware task switches are not implemented",
-                             cpu->index, event->vector);
-        return EXEC_STOP;
-    }
     return EXEC_OK;
 }
 
@@ -64,13 +62,15 @@ static enum exec_result plan_code(struct cpu *cpu, uint64_t gate, uint32_t ext, 
         return result;
     }
     uint32_t error = (selector & ~3u) | ext;
-    if (!seg_is_user_type(&d) || !(seg_type(&d) & TYPE_CODE) || seg_dpl(&d) > cpl) {
+    bool conforming = seg_type(&d) & TYPE_CONFORMING;
+    if (!seg_is_user_type(&d) || !(seg_type(&d) & TYPE_CODE) || seg_dpl(&d) > cpl ||
+        (cpu_is_v86(cpu) && (conforming || seg_dpl(&d) != 0))) {
         return cpu_raise_error(cpu, X_GP, error);
     }
     if (!seg_present(&d)) {
         return cpu_raise_error(cpu, X_NP, error);
     }
-    plan->cpl = seg_type(&d) & TYPE_CONFORMING ? cpl : seg_dpl(&d);
+    plan->cpl = conforming ? cpl : seg_dpl(&d);
     plan->changes_stack = plan->cpl != cpl;
     plan->width = type & 8 ? 4 : 2;
     plan->target = (uint32_t)((gate & 0xffff) | (type & 8 ? gate >> 32 & 0xffff0000 : 0));
@@ -143,23 +143,38 @@ static bool stack_holds(const struct segment *ss, uint32_t low, unsigned size)
     return last <= ss->limit;
 }
 
-static enum exec_result push_frame(struct cpu *cpu, const struct fault *event, bool external, uint64_t rip,
-                                   uint32_t ext, struct plan *plan)
+/* From virtual-8086 mode the data segments are saved as well. */
+static unsigned fill_frame(const struct cpu *cpu, const struct fault *event, uint32_t rip, uint32_t rflags,
+                           const struct plan *plan, uint8_t *frame)
 {
-    uint8_t frame[24], *at = frame;
-    uint32_t mask = plan->ss.rights & SEG_DB ? 0xffffffffu : 0xffffu;
+    uint8_t *at = frame;
 
     if (event->has_error) {
         put(&at, event->error, plan->width);
     }
-    put(&at, (uint32_t)rip, plan->width);
+    put(&at, rip, plan->width);
     put(&at, cpu->seg[CS].selector, plan->width);
-    put(&at, (uint32_t)cpu_event_pushed_rflags(cpu, event, external), plan->width);
+    put(&at, rflags, plan->width);
     if (plan->changes_stack) {
         put(&at, (uint32_t)cpu->gpr[RSP], plan->width);
         put(&at, cpu->seg[SS].selector, plan->width);
     }
-    unsigned size = (unsigned)(at - frame);
+    if (cpu_is_v86(cpu)) {
+        static const uint8_t order[] = { ES, DS, FS, GS };
+        for (unsigned i = 0; i < 4; i++) {
+            put(&at, cpu->seg[order[i]].selector, plan->width);
+        }
+    }
+    return (unsigned)(at - frame);
+}
+
+static enum exec_result push_frame(struct cpu *cpu, const struct fault *event, bool external, uint64_t rip,
+                                   uint32_t ext, struct plan *plan)
+{
+    uint8_t frame[FRAME_MAX];
+    uint32_t mask = plan->ss.rights & SEG_DB ? 0xffffffffu : 0xffffu;
+    uint32_t rflags = (uint32_t)cpu_event_pushed_rflags(cpu, event, external);
+    unsigned size = fill_frame(cpu, event, (uint32_t)rip, rflags, plan, frame);
     uint32_t low = (plan->esp - size) & mask;
 
     if (!stack_holds(&plan->ss, low, size)) {
@@ -169,6 +184,29 @@ static enum exec_result push_frame(struct cpu *cpu, const struct fault *event, b
     return mmu_write_as(cpu, plan->cpl, (uint32_t)(plan->ss.base + low), frame, size);
 }
 
+/* The 8086 program's segments mean nothing to the handler. */
+static void leave_v86(struct cpu *cpu)
+{
+    static const uint8_t data[] = { ES, DS, FS, GS };
+
+    for (unsigned i = 0; i < 4; i++) {
+        cpu->seg[data[i]] = (struct segment){ .rights = SEG_UNUSABLE };
+    }
+}
+
+/* SDM Vol 3A "Interrupt Tasks". */
+static enum exec_result through_task_gate(struct cpu *cpu, const struct fault *event, bool external, uint64_t rip,
+                                          uint16_t selector)
+{
+    const struct sys_insn insn = { .length = event->length };
+    const struct task_switch s = {
+        .source = TASK_GATE, .ext = cpu_event_ext(event, external), .rip = rip,
+        .rflags = cpu_event_pushed_rflags(cpu, event, external), .has_error = event->has_error,
+        .error = event->error, .insn = event->software ? &insn : NULL,
+    };
+    return task_switch(cpu, selector, &s);
+}
+
 enum exec_result cpu_event_through_idt32(struct cpu *cpu, const struct fault *event, bool external, uint64_t rip)
 {
     uint32_t ext = cpu_event_ext(event, external);
@@ -176,6 +214,9 @@ enum exec_result cpu_event_through_idt32(struct cpu *cpu, const struct fault *ev
     uint64_t gate = 0;
     enum exec_result result = read_gate(cpu, event, ext, &gate);
 
+    if (result == EXEC_OK && (gate >> 40 & 0xf) == TYPE_TASK_GATE) {
+        return through_task_gate(cpu, event, external, rip, (uint16_t)(gate >> 16));
+    }
     if (result == EXEC_OK) {
         result = plan_code(cpu, gate, ext, &plan);
     }
@@ -187,6 +228,9 @@ enum exec_result cpu_event_through_idt32(struct cpu *cpu, const struct fault *ev
     }
     if (result != EXEC_OK) {
         return result;
+    }
+    if (cpu_is_v86(cpu)) {
+        leave_v86(cpu);
     }
     uint64_t rflags = cpu_rflags(cpu) & ~(RFLAGS_TF | RFLAGS_NT | RFLAGS_RF | RFLAGS_VM);
     cpu_set_rflags(cpu, plan.clears_if ? rflags & ~RFLAGS_IF : rflags);
@@ -203,7 +247,6 @@ enum exec_result cpu_event_through_ivt(struct cpu *cpu, const struct fault *even
     unsigned offset = event->vector * 4u;
     uint16_t entry[2];
     uint16_t frame[3] = { (uint16_t)rip, cpu->seg[CS].selector, (uint16_t)cpu_rflags(cpu) };
-    uint16_t sp = (uint16_t)(cpu->gpr[RSP] - sizeof(frame));
 
     (void)external;
     if (offset + 3 > cpu->idtr.limit) {
@@ -213,16 +256,13 @@ enum exec_result cpu_event_through_ivt(struct cpu *cpu, const struct fault *even
     if (result != EXEC_OK) {
         return result;
     }
-    if ((uint32_t)sp + sizeof(frame) - 1 > cpu->seg[SS].limit) {
-        return cpu_raise_error(cpu, X_SS, 0);
-    }
-    result = cpu_write(cpu, (uint32_t)(cpu->seg[SS].base + sp), frame, sizeof(frame));
+    result = sys_stack_write_words(cpu, frame, 3, 2);
     if (result != EXEC_OK) {
         return result;
     }
+    sys_stack_move(cpu, -(int)sizeof(frame));
     cpu_set_rflags(cpu, cpu_rflags(cpu) & ~(RFLAGS_IF | RFLAGS_TF | RFLAGS_AC | RFLAGS_RF));
-    cpu->gpr[RSP] = (cpu->gpr[RSP] & ~0xffffull) | sp;
-    cpu->seg[CS] = seg_real(&cpu->seg[CS], entry[1]);
+    cpu->seg[CS] = seg_8086(cpu, CS, entry[1]);
     cpu->rip = entry[0];
     cpu_update_mode(cpu);
     return EXEC_JUMP;

@@ -7,7 +7,7 @@
 
 #define CR0_DEFINED (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 #define CR4_OFFERED                                                                                         \
-    (CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT |      \
+    (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT |      \
      CR4_FSGSBASE | CR4_PCIDE | CR4_SMEP | CR4_SMAP)
 #define CR3_RESERVED (~0ull << CPU_PHYS_BITS)
 
@@ -53,6 +53,7 @@ void cpu_update_mode(struct cpu *cpu)
     mode |= !(cpu->cr0 & (CR0_EM | CR0_TS)) && cpu->cr4 & CR4_OSFXSR ? MODE_SSE_OK : 0;
     mode |= !(cpu->cr0 & (CR0_EM | CR0_TS)) ? MODE_X87_OK : 0;
     mode |= avx_enabled(cpu) && !(cpu->cr0 & CR0_TS) ? MODE_AVX_OK : 0;
+    mode |= cpu_is_v86(cpu) ? MODE_V86 : 0;
     cpu->mode = mode;
 }
 

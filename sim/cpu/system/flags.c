@@ -1,13 +1,19 @@
 /* PUSHF, POPF, STI, CLI, STAC, CLAC: RFLAGS beyond arithmetic. */
 #include "sim/cpu/event/event.h"
 #include "sim/cpu/mmu/mmu.h"
-#include "sim/cpu/system/sys.h"
+#include "sim/cpu/system/v86.h"
 
 enum exec_result sys_pushf(struct cpu *cpu, const struct sys_insn *insn)
 {
-    uint64_t image = cpu_rflags(cpu) & ~(RFLAGS_VM | RFLAGS_RF);
+    uint64_t rflags = cpu_rflags(cpu), image = rflags & ~(RFLAGS_VM | RFLAGS_RF);
     int size = insn->operand_size;
 
+    if (cpu_is_v86(cpu) && v86_if_owner(cpu) != IF_OWN) {
+        if (size != 2 || v86_if_owner(cpu) == IF_NONE) {
+            return sys_gp(cpu);
+        }
+        image = (image & ~RFLAGS_IF) | RFLAGS_IOPL | (rflags & RFLAGS_VIF ? RFLAGS_IF : 0);
+    }
     TRY(sys_stack_write(cpu, -size, &image, insn->operand_size));
     sys_stack_move(cpu, -size);
     return EXEC_OK;
@@ -26,24 +32,37 @@ static uint64_t changeable(const struct cpu *cpu, unsigned cpl, unsigned size)
 
 enum exec_result sys_popf(struct cpu *cpu, const struct sys_insn *insn)
 {
-    uint64_t image = 0, old = cpu_rflags(cpu);
+    uint64_t image = 0, old = cpu_rflags(cpu), rflags;
     uint64_t mask = changeable(cpu, cpu->cr0 & CR0_PE ? cpu_cpl(cpu) : 0, insn->operand_size);
 
-    TRY(sys_stack_read(cpu, 0, &image, insn->operand_size));
+    if (cpu_is_v86(cpu) && v86_if_owner(cpu) != IF_OWN) {
+        if (insn->operand_size != 2 || v86_if_owner(cpu) == IF_NONE) {
+            return sys_gp(cpu);
+        }
+        TRY(sys_stack_read(cpu, 0, &image, 2));
+        TRY(v86_virtual_flags(cpu, image, &rflags));
+    } else {
+        TRY(sys_stack_read(cpu, 0, &image, insn->operand_size));
+        rflags = ((old & ~mask) | (image & mask) | RFLAGS_FIXED) & ~RFLAGS_RF;
+    }
     sys_stack_move(cpu, insn->operand_size);
-    cpu_set_rflags(cpu, ((old & ~mask) | (image & mask) | RFLAGS_FIXED) & ~RFLAGS_RF);
+    cpu_set_rflags(cpu, rflags);
     return sys_rflags_changed(cpu, insn, old);
-}
-
-static bool may_change_if(const struct cpu *cpu)
-{
-    return !(cpu->cr0 & CR0_PE) || cpu_cpl(cpu) <= (cpu->rflags_rest >> RFLAGS_IOPL_SHIFT & 3);
 }
 
 enum exec_result sys_sti(struct cpu *cpu, const struct sys_insn *insn)
 {
-    if (!may_change_if(cpu)) {
+    switch (v86_if_owner(cpu)) {
+    case IF_NONE:
         return sys_gp(cpu);
+    case IF_VIRTUAL:
+        if (cpu->rflags_rest & RFLAGS_VIP) {
+            return sys_gp(cpu);
+        }
+        cpu->rflags_rest |= RFLAGS_VIF;
+        return EXEC_OK;
+    case IF_OWN:
+        break;
     }
     if (cpu->rflags_rest & RFLAGS_IF) {
         return EXEC_OK;
@@ -58,10 +77,11 @@ enum exec_result sys_sti(struct cpu *cpu, const struct sys_insn *insn)
 enum exec_result sys_cli(struct cpu *cpu, const struct sys_insn *insn)
 {
     (void)insn;
-    if (!may_change_if(cpu)) {
-        return sys_gp(cpu);
+    switch (v86_if_owner(cpu)) {
+    case IF_NONE: return sys_gp(cpu);
+    case IF_VIRTUAL: cpu->rflags_rest &= ~RFLAGS_VIF; break;
+    case IF_OWN: cpu->rflags_rest &= ~RFLAGS_IF; break;
     }
-    cpu->rflags_rest &= ~RFLAGS_IF;
     return EXEC_OK;
 }
 

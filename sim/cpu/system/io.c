@@ -14,8 +14,8 @@ static enum exec_result check_permission(struct cpu *cpu, uint16_t port, unsigne
     const struct segment *tr = &cpu->seg[TR];
     uint16_t map, bits;
 
-    if (!(cpu->cr0 & CR0_PE) || cpu_cpl(cpu) <= iopl) {
-        return EXEC_OK;
+    if (!(cpu->cr0 & CR0_PE) || (!cpu_is_v86(cpu) && cpu_cpl(cpu) <= iopl)) {
+        return EXEC_OK; /* in virtual-8086 mode the bitmap alone decides */
     }
     if ((tr->rights & SEG_TYPE) < TYPE_TSS || tr->rights & SEG_UNUSABLE || TSS_IO_MAP_BASE + 1 > tr->limit) {
         return sys_gp(cpu);

@@ -1,7 +1,9 @@
 /* IRET: SDM Vol 2 "IRET/IRETD/IRETQ - Interrupt Return". */
 #include "sim/cpu/event/event.h"
 #include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/system/task.h"
 #include "sim/cpu/system/transfer.h"
+#include "sim/cpu/system/v86.h"
 
 /* Flags that the image may change; RF is taken from 32- and 64-bit images. */
 static uint64_t iret_mask(const struct cpu *cpu, unsigned cpl, unsigned size)
@@ -11,6 +13,7 @@ static uint64_t iret_mask(const struct cpu *cpu, unsigned cpl, unsigned size)
 
     mask |= size > 2 ? RFLAGS_RF | RFLAGS_AC | RFLAGS_ID : 0;
     mask |= cpl == 0 ? RFLAGS_IOPL : 0;
+    mask |= cpl == 0 && size > 2 && cpu_is_protected(cpu) ? RFLAGS_VIF | RFLAGS_VIP : 0;
     mask |= cpl <= iopl ? RFLAGS_IF : 0;
     return mask;
 }
@@ -41,23 +44,42 @@ static enum exec_result finish(struct cpu *cpu, uint64_t rflags)
     return EXEC_JUMP;
 }
 
-static enum exec_result iret_real(struct cpu *cpu, const struct sys_insn *insn)
+/* Real mode, and virtual-8086 mode: its VM, IOPL, VIF and VIP stay. */
+static enum exec_result iret_8086(struct cpu *cpu, const struct sys_insn *insn)
 {
     int width = insn->operand_size;
-    uint64_t rip = 0, selector = 0, image = 0;
+    uint64_t rip = 0, selector = 0, image = 0, rflags;
+    enum if_owner owner = v86_if_owner(cpu);
 
+    if (owner == IF_NONE || (owner == IF_VIRTUAL && width != 2)) {
+        return sys_gp(cpu);
+    }
     TRY(sys_stack_read(cpu, 0, &rip, (unsigned)width));
     TRY(sys_stack_read(cpu, width, &selector, (unsigned)width));
     TRY(sys_stack_read(cpu, 2 * width, &image, (unsigned)width));
     if (rip > cpu->seg[CS].limit) {
         return sys_gp(cpu);
     }
-    uint64_t rflags = merged_flags(cpu, image, (unsigned)width);
+    if (owner == IF_VIRTUAL) {
+        TRY(v86_virtual_flags(cpu, image, &rflags));
+    } else {
+        rflags = merged_flags(cpu, image, (unsigned)width);
+    }
     sys_stack_move(cpu, 3 * width);
-    cpu->seg[CS] = seg_real(&cpu->seg[CS], (uint16_t)selector);
+    cpu->seg[CS] = seg_8086(cpu, CS, (uint16_t)selector);
     cpu->rip = rip;
     cpu_update_mode(cpu);
     return finish(cpu, rflags);
+}
+
+/* Into virtual-8086 mode: every flag comes from the image. */
+static enum exec_result iret_to_v86(struct cpu *cpu, const struct sys_insn *insn, uint64_t image)
+{
+    TRY(v86_enter(cpu, insn));
+    cpu_set_rflags(cpu, (image & RFLAGS_ALL) | RFLAGS_FIXED);
+    cpu_update_mode(cpu);
+    mmu_mode_changed(cpu);
+    return finish(cpu, cpu_rflags(cpu));
 }
 
 static enum exec_result iret_protected(struct cpu *cpu, const struct sys_insn *insn)
@@ -71,7 +93,7 @@ static enum exec_result iret_protected(struct cpu *cpu, const struct sys_insn *i
         TRY(sys_stack_read(cpu, i * width, &frame[i], (unsigned)width));
     }
     if (!(cpu->efer & EFER_LMA) && frame[2] & RFLAGS_VM && width == 4 && cpu_cpl(cpu) == 0) {
-        return sys_unimplemented(cpu, "virtual-8086 mode (IRET with VM set)");
+        return iret_to_v86(cpu, insn, frame[2]);
     }
     TRY(transfer_check_return_code(cpu, (uint16_t)frame[1], frame[0], &to));
     /* 64-bit mode always pops the stack pointer; elsewhere only a return to an outer ring does. */
@@ -99,14 +121,20 @@ static enum exec_result iret_protected(struct cpu *cpu, const struct sys_insn *i
     return finish(cpu, rflags);
 }
 
+static enum exec_result iret_task(struct cpu *cpu, const struct sys_insn *insn)
+{
+    if (cpu->efer & EFER_LMA) {
+        return sys_gp(cpu);
+    }
+    enum exec_result result = task_return(cpu, insn);
+    return result == EXEC_JUMP ? finish(cpu, cpu_rflags(cpu)) : result;
+}
+
 enum exec_result sys_iret(struct cpu *cpu, const struct sys_insn *insn)
 {
     sys_charge(cpu, CHARGE_IRET);
-    if (!(cpu->cr0 & CR0_PE)) {
-        return iret_real(cpu, insn);
+    if (!cpu_is_protected(cpu)) {
+        return iret_8086(cpu, insn);
     }
-    if (cpu->rflags_rest & RFLAGS_NT) {
-        return cpu->efer & EFER_LMA ? sys_gp(cpu) : sys_unimplemented(cpu, "IRET with NT set (task return)");
-    }
-    return iret_protected(cpu, insn);
+    return cpu->rflags_rest & RFLAGS_NT ? iret_task(cpu, insn) : iret_protected(cpu, insn);
 }

@@ -2,7 +2,7 @@
 #include "sim/cpu/system/segment.h"
 
 #include "sim/cpu/mmu/mmu.h"
-#include "spec/x86/system.h"
+#include "sim/cpu/system/system.h"
 
 enum { DESCRIPTOR_RIGHTS = 0xf0ff };
 
@@ -89,12 +89,25 @@ struct segment seg_null_ss(unsigned cpl)
     };
 }
 
-struct segment seg_real(const struct segment *old, uint16_t selector)
+/* SDM Vol 3C "Checks on Guest Segment Registers": what the hidden parts hold in virtual-8086 mode. */
+struct segment seg_v86(uint16_t selector)
 {
-    struct segment s = *old;
+    return (struct segment){
+        .selector = selector, .base = (uint64_t)selector << 4, .limit = 0xffff,
+        .rights = SEG_P | 3u << SEG_DPL_SHIFT | SEG_S | TYPE_WRITABLE | TYPE_ACCESSED,
+    };
+}
 
+struct segment seg_8086(const struct cpu *cpu, unsigned segment, uint16_t selector)
+{
+    struct segment s = cpu->seg[segment];
+
+    if (cpu_is_v86(cpu)) {
+        return seg_v86(selector);
+    }
     s.selector = selector;
     s.base = (uint64_t)selector << 4;
+    s.rights &= ~(uint32_t)SEG_UNUSABLE;
     return s;
 }
 
@@ -202,8 +215,8 @@ enum exec_result seg_load_register(struct cpu *cpu, unsigned segment, uint16_t s
 {
     enum exec_result result = EXEC_OK;
 
-    if (!(cpu->cr0 & CR0_PE)) {
-        cpu->seg[segment] = seg_real(&cpu->seg[segment], selector);
+    if (!cpu_is_protected(cpu)) {
+        cpu->seg[segment] = seg_8086(cpu, segment, selector);
     } else if (segment == SS) {
         result = load_stack(cpu, selector);
     } else {

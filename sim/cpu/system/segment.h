@@ -39,8 +39,10 @@ enum exec_result seg_set_accessed(struct cpu *, struct descriptor *);
 
 /* A NULL SS as loaded on transfers to 64-bit code. */
 struct segment seg_null_ss(unsigned cpl);
-/* Hidden part in real mode. */
-struct segment seg_real(const struct segment *old, uint16_t selector);
+/* Hidden part of a register that is loaded in real or virtual-8086 mode.  Real mode keeps limit and rights
+ * ("unreal mode"), virtual-8086 mode sets them. */
+struct segment seg_8086(const struct cpu *, unsigned segment, uint16_t selector);
+struct segment seg_v86(uint16_t selector);
 
 /* Code segment as the target of an interrupt or far transfer: 'allow_conforming_above' etc. are the callers';
  * this checks type, presence and the L/D combination.  Errors: #GP or #NP (selector | ext). */

@@ -123,6 +123,24 @@ enum exec_result sys_stack_write(struct cpu *cpu, int at, const void *from, unsi
     return cpu_write(cpu, linear, from, size);
 }
 
+enum exec_result sys_stack_write_words(struct cpu *cpu, const void *frame, unsigned count, unsigned width)
+{
+    int size = (int)(count * width);
+    uint64_t linear;
+
+    if (stack_at(cpu, -size) < stack_at(cpu, -1)) { /* no wrap: one piece */
+        return sys_stack_write(cpu, -size, frame, (unsigned)size);
+    }
+    for (int at = 0; at < size; at += (int)width) {
+        TRY(cpu_linear(cpu, SS, stack_at(cpu, at - size), width, ACCESS_WRITE, &linear));
+        TRY(mmu_probe_write(cpu, linear, width, false));
+    }
+    for (int at = 0; at < size; at += (int)width) {
+        TRY(sys_stack_write(cpu, at - size, (const uint8_t *)frame + at, width));
+    }
+    return EXEC_OK;
+}
+
 void sys_stack_move(struct cpu *cpu, int by)
 {
     uint64_t mask = seg_stack_mask(cpu, &cpu->seg[SS]);

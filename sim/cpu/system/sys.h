@@ -60,6 +60,9 @@ enum exec_result sys_leave_block(struct cpu *, const struct sys_insn *);
 enum exec_result sys_stack_read(struct cpu *, int at, void *to, unsigned size);
 enum exec_result sys_stack_write(struct cpu *, int at, const void *from, unsigned size);
 void sys_stack_move(struct cpu *, int by);
+/* 'count' values of 'width' bytes below the stack pointer, lowest address first; each may lie on either side of the
+ * wrap of a 16-bit stack pointer.  All or nothing. */
+enum exec_result sys_stack_write_words(struct cpu *, const void *frame, unsigned count, unsigned width);
 
 /* ZF alone. */
 void sys_set_zf(struct cpu *, bool);

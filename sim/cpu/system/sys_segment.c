@@ -82,7 +82,7 @@ enum exec_result sys_load_far_pointer(struct cpu *cpu, const struct sys_insn *in
 
 static enum exec_result require_protected(struct cpu *cpu)
 {
-    return cpu->cr0 & CR0_PE ? EXEC_OK : cpu_raise(cpu, X_UD);
+    return cpu_is_protected(cpu) ? EXEC_OK : cpu_raise(cpu, X_UD);
 }
 
 static enum exec_result store_selector(struct cpu *cpu, const struct sys_insn *insn, unsigned segment)

@@ -3,6 +3,7 @@
 #include "sim/cpu/mmu/mmu.h"
 #include "sim/cpu/system/segment.h"
 #include "sim/cpu/system/sys.h"
+#include "sim/cpu/system/v86.h"
 
 enum {
     FLAT_CODE = SEG_G | SEG_P | SEG_S | TYPE_CODE | TYPE_READABLE | TYPE_ACCESSED,
@@ -120,6 +121,9 @@ enum exec_result sys_swapgs(struct cpu *cpu, const struct sys_insn *insn)
 
 enum exec_result sys_int_n(struct cpu *cpu, const struct sys_insn *insn)
 {
+    if (cpu_is_v86(cpu)) {
+        TRY(v86_int_n(cpu, insn));
+    }
     return cpu_raise_software(cpu, (uint8_t)insn->imm, INT_SOFTWARE, insn->length);
 }
 

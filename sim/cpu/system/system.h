@@ -1,7 +1,7 @@
 /* System state of a processor: life, descriptors, MSRs, CPUID, and every `sys_*` instruction.
  *
  * The files follow the manual's chapters: segment (descriptor loads), transfer (far CALL, JMP, RET,
- * IRET), syscall, control (CR, DR), msr, cpuid, io, flags, fx (FXSAVE), misc.  Each `sys_*`
+ * IRET), task (task switches), v86, syscall, control (CR, DR), msr, cpuid, io, flags, fx (FXSAVE), misc.  Each `sys_*`
  * function executes one instruction form: it checks in the order of SDM Vol 3C "Relative Priority of
  * Faults and VM Exits", asks vtx->intercept in non-root operation, and commits last.
  */
@@ -9,6 +9,17 @@
 #define SIM_CPU_SYSTEM_SYSTEM_H
 
 #include "sim/cpu/cpu.h"
+#include "spec/x86/system.h"
+
+/* Virtual-8086 mode; and the rules of protected mode: selectors, descriptors, privilege. */
+static inline bool cpu_is_v86(const struct cpu *cpu)
+{
+    return cpu->rflags_rest & RFLAGS_VM;
+}
+static inline bool cpu_is_protected(const struct cpu *cpu)
+{
+    return cpu->cr0 & CR0_PE && !cpu_is_v86(cpu);
+}
 
 /* RESET or INIT values of everything but APIC, VMX and caches: SDM Vol 3A "Processor State After Reset". */
 void cpu_system_reset(struct cpu *, bool init);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/system/task.h"
 #include "sim/machine.h"
 
 enum { TSS_RSP0 = 4 };
@@ -37,6 +38,14 @@ static enum exec_result check_direct(struct cpu *cpu, struct descriptor *d, uint
     return EXEC_OK;
 }
 
+/* Not a code segment: does it name a task?  There are none in IA-32e mode. */
+static bool names_task(const struct cpu *cpu, const struct descriptor *d)
+{
+    unsigned type = seg_type(d);
+
+    return !(cpu->efer & EFER_LMA) && (type == TYPE_TASK_GATE || (type & ~8u) == TYPE_TSS16 || (type & ~8u) == TYPE_TSS16_BUSY);
+}
+
 /* A call gate, read completely. */
 struct call_gate {
     uint16_t selector;
@@ -52,8 +61,7 @@ static enum exec_result read_gate(struct cpu *cpu, struct descriptor *d, struct 
     unsigned type = seg_type(d);
 
     if (type != TYPE_CALL_GATE && (lma || type != TYPE_CALL_GATE16)) {
-        bool task = !lma && (type == TYPE_TASK_GATE || type == TYPE_TSS || type == TYPE_TSS16);
-        return task ? sys_unimplemented(cpu, "a hardware task switch") : cpu_raise_error(cpu, X_GP, error);
+        return cpu_raise_error(cpu, X_GP, error);
     }
     if (seg_dpl(d) < cpu_cpl(cpu) || seg_dpl(d) < (d->selector & 3u)) {
         return cpu_raise_error(cpu, X_GP, error);
@@ -120,7 +128,7 @@ static enum exec_result jump_real(struct cpu *cpu, uint16_t selector, uint64_t o
     if (offset > cpu->seg[CS].limit) {
         return sys_gp(cpu);
     }
-    cpu->seg[CS] = seg_real(&cpu->seg[CS], selector);
+    cpu->seg[CS] = seg_8086(cpu, CS, selector);
     cpu->rip = offset;
     cpu_update_mode(cpu);
     return EXEC_JUMP;
@@ -135,7 +143,7 @@ enum exec_result sys_far_jmp(struct cpu *cpu, const struct sys_insn *insn)
 
     TRY(far_operand(cpu, insn, &selector, &offset));
     sys_charge(cpu, CHARGE_FAR);
-    if (!(cpu->cr0 & CR0_PE)) {
+    if (!cpu_is_protected(cpu)) {
         return jump_real(cpu, selector, offset);
     }
     if (seg_null(selector)) {
@@ -145,6 +153,8 @@ enum exec_result sys_far_jmp(struct cpu *cpu, const struct sys_insn *insn)
     if (seg_is_user_type(&d)) {
         TRY(seg_check_code(cpu, &d, 0));
         TRY(check_direct(cpu, &d, offset, &to));
+    } else if (names_task(cpu, &d)) {
+        return task_transfer(cpu, insn, &d, TASK_JMP);
     } else {
         struct call_gate gate;
         TRY(read_gate(cpu, &d, &gate));
@@ -168,8 +178,7 @@ static enum exec_result push_return(struct cpu *cpu, const struct sys_insn *insn
 
     put(frame, 0, insn->next_rip, width);
     put(frame, 1, cpu->seg[CS].selector, width);
-    TRY(sys_stack_write(cpu, -2 * (int)width, frame, 2 * width));
-    return EXEC_OK;
+    return sys_stack_write_words(cpu, frame, 2, width);
 }
 
 static enum exec_result call_same_ring(struct cpu *cpu, const struct sys_insn *insn, const struct transfer *to,
@@ -266,7 +275,7 @@ enum exec_result sys_far_call(struct cpu *cpu, const struct sys_insn *insn)
 
     TRY(far_operand(cpu, insn, &selector, &offset));
     sys_charge(cpu, CHARGE_FAR);
-    if (!(cpu->cr0 & CR0_PE)) {
+    if (!cpu_is_protected(cpu)) {
         return call_real(cpu, insn, selector, offset);
     }
     if (seg_null(selector)) {
@@ -277,6 +286,9 @@ enum exec_result sys_far_call(struct cpu *cpu, const struct sys_insn *insn)
         TRY(seg_check_code(cpu, &d, 0));
         TRY(check_direct(cpu, &d, offset, &to));
         return call_same_ring(cpu, insn, &to, insn->operand_size);
+    }
+    if (names_task(cpu, &d)) {
+        return task_transfer(cpu, insn, &d, TASK_CALL);
     }
     TRY(read_gate(cpu, &d, &gate));
     TRY(check_gate_target(cpu, &gate, true, &to));
@@ -369,7 +381,7 @@ enum exec_result sys_far_ret(struct cpu *cpu, const struct sys_insn *insn)
     struct segment ss;
 
     sys_charge(cpu, CHARGE_FAR);
-    if (!(cpu->cr0 & CR0_PE)) {
+    if (!cpu_is_protected(cpu)) {
         return return_real(cpu, insn, release);
     }
     TRY(sys_stack_read(cpu, 0, &rip, (unsigned)width));
