@@ -159,7 +159,8 @@ enum exec_result legacy_popa(struct cpu *c, const struct sys_insn *s)
 enum exec_result legacy_enter(struct cpu *c, const struct sys_insn *s)
 {
     unsigned size = s->operand_size, level = s->imm >> 16 & 31;
-    uint64_t sp = c->gpr[RSP] - size, frame = sp, link = c->gpr[RBP];
+    uint64_t sp = c->gpr[RSP] - size, link = c->gpr[RBP];
+    uint64_t frame = (c->gpr[RSP] & ~size_mask(stack_size(c))) | stack_at(c, sp); /* what rSP is after the push */
     enum exec_result result = stack_write(c, sp, c->gpr[RBP], size);
 
     for (unsigned i = 1; i < level && result == EXEC_OK; i++) {
@@ -188,7 +189,7 @@ enum exec_result legacy_enter(struct cpu *c, const struct sys_insn *s)
     if (result != EXEC_OK) {
         return result;
     }
-    put_gpr(c, RBP, frame, size == 8 ? 8 : stack_size(c) < size ? stack_size(c) : size);
+    put_gpr(c, RBP, frame, size);
     put_gpr(c, RSP, bottom, stack_size(c));
     return EXEC_OK;
 }

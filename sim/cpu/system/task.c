@@ -42,7 +42,8 @@ static void read_image(const uint8_t *image, bool wide, struct task_state *t)
     t->eip = word(image, wide ? TSS32_EIP : TSS16_IP, size);
     t->eflags = word(image, wide ? TSS32_EFLAGS : TSS16_FLAGS, size);
     for (unsigned i = 0; i < 8; i++) {
-        t->gpr[i] = word(image, (wide ? TSS32_GPR : TSS16_GPR) + i * size, size);
+        uint32_t upper = wide ? 0 : 0xffff0000u; /* what silicon leaves above 16 bits; the manual does not say */
+        t->gpr[i] = upper | word(image, (wide ? TSS32_GPR : TSS16_GPR) + i * size, size);
     }
     for (unsigned i = ES; i <= (wide ? GS : DS); i++) {
         t->seg[i] = (uint16_t)word(image, (wide ? TSS32_ES : TSS16_ES) + i * size, 2);
