@@ -276,18 +276,6 @@ static void protected_mode_delivers_with_and_without_a_stack_change(void **state
     }
 }
 
-static void task_gates_stop_loudly(void **state)
-{
-    struct fixture *f = fixture_new(1);
-
-    (void)state;
-    fixture_protected_mode(f, 0);
-    gate32(f, X_UD, TYPE_TASK_GATE, 0);
-    assert_int_equal(raise_and_deliver(f, X_UD, false, 0), EXEC_STOP);
-    assert_int_equal(f->machine.stop, STOP_UNIMPLEMENTED);
-    fixture_free(f);
-}
-
 static void real_mode_uses_the_vector_table(void **state)
 {
     struct fixture *f = fixture_new(1);
@@ -468,7 +456,6 @@ int main(void)
         cmocka_unit_test(a_fault_in_the_double_fault_handlers_gate_is_shutdown),
         cmocka_unit_test(a_failed_delivery_changes_no_register),
         cmocka_unit_test(protected_mode_delivers_with_and_without_a_stack_change),
-        cmocka_unit_test(task_gates_stop_loudly),
         cmocka_unit_test(real_mode_uses_the_vector_table),
         cmocka_unit_test(interrupts_wait_for_if_and_shadows),
         cmocka_unit_test(nmis_are_blocked_until_iret),
