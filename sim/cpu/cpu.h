@@ -164,6 +164,9 @@ struct cpu {
     struct insn *block;    /* head of the running block; its costs are paid */
     union xmm ymm_high[16] __attribute__((aligned(16))); /* bits 255:128 of YMM0-15 */
     union xmm sse_from, sse_to; /* operands of the running SSE operation; not architectural */
+    union xmm avx_from[2];      /* last operand of the running AVX operation; not architectural */
+    bool avx_collects;          /* exception flags wait in avx_flags until all lanes are done; not architectural */
+    uint32_t avx_flags;
     struct x87 x87;
 
     /* --- architectural */

@@ -24,7 +24,8 @@ static unsigned keep(const struct x86_row *row)
     static const struct { const char *exec; unsigned percent; } weights[] = {
         { "string", 0 }, { "sys:", 0 }, { "ret", 0 }, { "call", 0 }, { "jmp", 0 }, { "loop", 0 }, { "enter", 0 },
         { "leave", 0 }, { "push_sreg", 0 }, { "legacy", 0 }, { "x87", 0 }, { "xlat", 0 }, { "sse:sse_rcp", 0 },
-        { "sse:sse_rsqrt", 0 }, { "flag:std", 0 }, { "muldiv:div", 10 }, { "muldiv:idiv", 10 }, { "sse", 20 }, { "avx", 20 },
+        { "sse:sse_rsqrt", 0 }, { "flag:std", 0 }, { "muldiv:div", 10 }, { "muldiv:idiv", 10 }, { "sse", 20 }, { "avx:sse_rcp", 0 },
+        { "avx:sse_rsqrt", 0 }, { "avx", 20 },
         { "decimal", 20 },
     };
     for (unsigned i = 0; i < sizeof weights / sizeof weights[0]; i++) {

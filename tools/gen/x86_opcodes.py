@@ -8,6 +8,8 @@ What is written depends on the output's name:
   builders.h       declarations of the builders (after sim/cpu/decode/row.h)
   sse_forms.def    SSE_FORM(id, fn, faults, size, to, from) per record form; to: V or G;
                    from: W xmm or aligned memory, X xmm or memory, E general register or memory
+  avx_functions.h  declarations of every avxw: and avxwf: function
+  avx_ops.def      AVX_OP(id, kind, fn, to, shared, imm_shift) per operation of a VEX-encoded row
   opcode_rows.inc  the rows and their index by map and opcode
 The grammar is at the top of the table.
 """
@@ -131,13 +133,14 @@ def parse_row(text, number):
     encode(base, encoding, number)
     base.operands = [] if operands == '-' else [operand(o, number) for o in operands.split(',')]
     base.builder, _, base.arg = execute.partition(':')
-    base.traits, base.timing, base.feature = [], None, None
+    base.traits, base.timing, base.feature, base.imm_shift = [], None, None, 0
     base.read = base.written = base.undefined = ''
     for t in traits.split():
         if t.startswith('fr:'): base.read = t[3:]
         elif t.startswith('fw:'): base.written = t[3:]
         elif t.startswith('fu:'): base.undefined = t[3:]
         elif t.startswith('t:'): base.timing = t[2:]
+        elif t.startswith('lane:'): base.imm_shift = int(t[5:])
         elif t.startswith('cpuid:'): base.feature = t[6:]
         elif t in TRAITS: base.traits.append(t)
         else: fail(number, f'trait {t}')
@@ -178,17 +181,37 @@ def sse_forms(rows):
     return forms
 
 
+AVX_KINDS = {'avx': 'LANE', 'avxf': 'LANE_FAULTING', 'avxw': 'WHOLE', 'avxwf': 'WHOLE_FAULTING'}
+
+
+def avx_ops(rows):
+    """(id, kind, fn, to, shared, imm_shift), one per way in which rows use a function."""
+    ops = {}
+    for r in rows:
+        if r.builder not in AVX_KINDS:
+            continue
+        kind = AVX_KINDS[r.builder]
+        to = 'FLAGS' if r.written else 'GENERAL' if r.operands[0][0] == 'G' else 'VECTOR'
+        wide = r.operands[0][1] in ('SIZE_x', 'SIZE_qq')
+        second = [o for o in r.operands if o[0] in 'WU'][-1:]
+        shared = int(kind.startswith('LANE') and wide and second != [] and second[0][1] == 'SIZE_dq')
+        r.form = f'{r.arg}_{to.lower()}' + ('_shared' if shared else '') + (f'_{r.imm_shift}' if r.imm_shift else '')
+        ops[r.form] = (r.form, kind, r.arg, to, shared, r.imm_shift)
+        r.form = 'AVX_OP_' + r.form
+    return ops
+
+
 def c_row(r):
     traits = '|'.join('TRAIT_' + t.upper() for t in r.traits) or '0'
     ops = ', '.join(f'{{ KIND_{k}, {s} }}' for k, s in r.operands)
     arg, call = '0', 'NULL'
-    if r.builder == 'sys':
+    if r.builder in ('sys', 'avx_sys'):
         call = r.arg
-    elif r.builder in ('sse', 'ssef'):
+    elif r.builder in ('sse', 'ssef') or r.builder in AVX_KINDS:
         arg = r.form
     elif r.arg:
         arg = r.arg if r.arg.isdigit() else f'ARG_{r.builder}_{r.arg}'
-    builder = 'sse' if r.builder == 'ssef' else r.builder
+    builder = builder_of(r)
     feature = 'CPU_' + r.feature if r.feature else '0'
     return (f'    {{ .op = OP_{r.mnemonic}, .map = {r.map}, .vex = {r.vex}, .opcode = 0x{r.opcode:02x}, .count = {r.count}, .prefix = {r.prefix}, '
             f'.digit = {r.digit}, .modrm = {r.modrm}, .mod = {r.mod}, .has_modrm = {str(r.has_modrm).lower()}, '
@@ -197,8 +220,13 @@ def c_row(r):
             f'.flags_undefined = 0x{flags(r.undefined):x}, .text = "{r.text}", .exec = "{r.builder}{":" + r.arg if r.arg else ""}", .line = "{r.line}", .feature = {feature} }},')
 
 
+def builder_of(r):
+    return 'sse' if r.builder == 'ssef' else 'avx' if r.builder in AVX_KINDS else r.builder
+
+
 def write_rows(rows):
     sse_forms(rows)
+    avx_ops(rows)
     out = ['const struct x86_row x86_rows[] = {'] + [c_row(r) for r in rows] + ['};',
             f'const unsigned x86_row_count = {len(rows)};']
     lists, index = [], []
@@ -232,17 +260,25 @@ def main():
     elif name == 'opcode_rows.inc':
         out = write_rows(rows)
     elif name == 'builders.h':
-        out = [f'build_fn build_{b};' for b in unique('sse' if r.builder == 'ssef' else r.builder for r in rows if r.builder != 'sys')]
+        out = [f'build_fn build_{b};' for b in unique(builder_of(r) for r in rows if r.builder != 'sys')]
         out += ['build_fn build_sys;']
     elif name == 'sse_forms.def':
         out = ['SSE_FORM(%s, %s, %d, %d, %s, %s)' % f for f in sse_forms(rows).values()]
     elif name == 'sys_functions.h':
         out = ['#ifndef X86_SYS_FUNCTIONS_H', '#define X86_SYS_FUNCTIONS_H', '#include "sim/cpu/cpu.h"']
-        out += [f'sys_fn {f};' for f in unique(r.arg for r in rows if r.builder == 'sys')] + ['#endif']
+        out += [f'sys_fn {f};' for f in unique(r.arg for r in rows if r.builder in ('sys', 'avx_sys'))] + ['#endif']
     elif name == 'sse_functions.h':
         out = ['#ifndef X86_SSE_FUNCTIONS_H', '#define X86_SSE_FUNCTIONS_H', '#include "sim/cpu/cpu.h"']
-        for fn, faults in unique((f[1], f[2]) for f in sse_forms(rows).values()):
+        lanes = [(o[2], int(o[1] == 'LANE_FAULTING')) for o in avx_ops(rows).values() if o[1].startswith('LANE')]
+        for fn, faults in unique([(f[1], f[2]) for f in sse_forms(rows).values()] + lanes):
             out.append(f'{"enum exec_result" if faults else "void"} {fn}(struct cpu *, union xmm *to, const union xmm *from, unsigned imm);')
+        out += ['#endif']
+    elif name == 'avx_ops.def':
+        out = ['AVX_OP(%s, %s, %s, %s, %d, %d)' % o for o in avx_ops(rows).values()]
+    elif name == 'avx_functions.h':
+        out = ['#ifndef X86_AVX_FUNCTIONS_H', '#define X86_AVX_FUNCTIONS_H', '#include "sim/cpu/avx/avx.h"']
+        for fn, kind in unique((o[2], o[1]) for o in avx_ops(rows).values() if o[1].startswith('WHOLE')):
+            out.append(f'{"avxf_fn" if kind == "WHOLE_FAULTING" else "avx_fn"} {fn};')
         out += ['#endif']
     else:
         sys.exit(f'{name}: not something this script writes')

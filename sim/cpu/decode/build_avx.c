@@ -1,4 +1,5 @@
 /* Builders: AVX.  A vector operand is the register's number, a general one its slot. */
+#include "sim/cpu/avx/avx.h"
 #include "sim/cpu/decode/decoder.h"
 
 /* As with SSE: the mode decides now what the instruction will do. */
@@ -110,4 +111,93 @@ bool build_avx_spread(struct decoder *d, const struct x86_row *row)
     operand_memory(d);
     d->fields.imm = d->d.sys.vex256 ? -1 : 0;
     return emit_to(d, sized(FORM_avx_spread_1, row->arg), reg_number(d), 0);
+}
+
+/* --- operations ---------------------------------------------------------------------- */
+
+static bool any_operand(const struct x86_row *row, unsigned kind)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        if (row->operand[i].kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static unsigned vector_bytes(const struct decoder *d, unsigned size)
+{
+    switch (size) {
+    case SIZE_b: return 1;
+    case SIZE_w: return 2;
+    case SIZE_d: return 4;
+    case SIZE_q: return 8;
+    case SIZE_y: return d->d.sys.rex & 8 ? 8 : 4;
+    case SIZE_x: return d->d.sys.vex256 ? 32 : 16;
+    case SIZE_qq: return 32;
+    default: return 16;
+    }
+}
+
+/* Of the operand in ModRM.rm. */
+static unsigned rm_bytes(const struct decoder *d, const struct x86_row *row)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned kind = row->operand[i].kind;
+        if (kind == KIND_W || kind == KIND_U || kind == KIND_E) {
+            return vector_bytes(d, row->operand[i].size);
+        }
+    }
+    return 16;
+}
+
+static bool is_256(const struct decoder *d, const struct x86_row *row)
+{
+    bool sized = false;
+    for (unsigned i = 0; i < 4; i++) {
+        sized |= row->operand[i].size == SIZE_x || row->operand[i].size == SIZE_qq;
+    }
+    return sized && d->d.sys.vex256;
+}
+
+static uint64_t operation(const struct decoder *d, const struct x86_row *row)
+{
+    bool shifts = has_operand(row, 0, KIND_H); /* by an immediate: VEX.vvvv is the destination */
+    uint64_t first = shifts ? d->d.sys.rm : d->d.sys.vvvv, third = d->d.sys.imm >> 4 & (d->long64 ? 15 : 7);
+    uint64_t imm = any_operand(row, KIND_I) ? d->d.sys.imm & 0xff : 0;
+
+    return row->arg | imm << AVX_IMM | first << AVX_FIRST | third << AVX_THIRD | (uint64_t)is_256(d, row) << AVX_WIDE;
+}
+
+bool build_avx(struct decoder *d, const struct x86_row *row)
+{
+    static const unsigned memory[] = { FORM_avx_m_1, FORM_avx_m_2, FORM_avx_m_4, FORM_avx_m_8, FORM_avx_m_16, FORM_avx_m_32 };
+    uint8_t dst = reg_number(d);
+
+    if (avx_off(d)) {
+        return true;
+    }
+    if (row->flags_written) {
+        d->producer = ANY;
+    }
+    if (has_operand(row, 0, KIND_G)) {
+        dst = slot_of(d, d->d.sys.reg, 8);
+    } else if (has_operand(row, 0, KIND_H)) {
+        dst = d->d.sys.vvvv;
+    }
+    operand_memory(d);
+    d->fields.imm = (int64_t)operation(d, row);
+    if (has_operand(row, 0, KIND_U)) { /* a register to ModRM.rm */
+        return emit_to(d, FORM_avx_r, rm_number(d), reg_number(d));
+    }
+    if (!is_register(d)) {
+        return emit_to(d, memory[__builtin_ctz(rm_bytes(d, row))], dst, 0);
+    }
+    bool general = any_operand(row, KIND_E);
+    return emit_to(d, general ? FORM_avx_e : FORM_avx_r, dst, general ? slot_of(d, d->d.sys.rm, 8) : rm_number(d));
+}
+
+bool build_avx_sys(struct decoder *d, const struct x86_row *row)
+{
+    return avx_off(d) || emit_sys(d, row->sys);
 }

@@ -1,4 +1,5 @@
 /* The rows, made from spec/x86/opcodes.tbl. */
+#include "sim/cpu/avx/avx.h"
 #include "sim/cpu/decode/decoder.h"
 #include "x86/sys_functions.h"
 

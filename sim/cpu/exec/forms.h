@@ -134,7 +134,13 @@ enum {
     X(avx_load_32, AT_X, 256) X(avx_load_32a, AT_X | ALIGN, 256) \
     X(avx_store_32, AT_X | STORE | BLIND, 256) X(avx_store_32a, AT_X | STORE | BLIND | ALIGN, 256) \
     X(avx_from_gpr_32, NONE, 32) X(avx_from_gpr_64, NONE, 64) X(avx_zero_upper, NONE, 64) X(avx_zero_all, NONE, 64) \
+    X(avx_store_upper, AT_X | STORE | BLIND, 128) \
     X(avx_spread_1, AT_X, 8) X(avx_spread_2, AT_X, 16) X(avx_spread_4, AT_X, 32) X(avx_spread_8, AT_X, 64) X(avx_spread_16, AT_X, 128)
+
+/* Operations of sim/cpu/avx: they may raise #XM. */
+#define AVX_OPS(X) \
+    X(avx_r, NONE, 256) X(avx_e, NONE, 64) X(avx_m_1, AT_X, 8) X(avx_m_2, AT_X, 16) X(avx_m_4, AT_X, 32) \
+    X(avx_m_8, AT_X, 64) X(avx_m_16, AT_X, 128) X(avx_m_32, AT_X, 256)
 
 #define ROW_FORM(n, d, s, mem, bits) X(n##_##d##s##_##bits, mem, bits)
 #define ROW_EXTEND(n, s, mem, from, to) X(n##to##_##s##_##from, mem, from)
@@ -161,7 +167,7 @@ enum {
     QUIET_ALU_OPS(ROW_FORM) QUIET_SHIFT_OPS(ROW_UNARY) \
     MOVE_OPS(ROW_FORM) EXTEND_OPS(ROW_EXTEND) LEA_OPS(ROW_LEA) \
     SSE_MOVE_OPS(X) AVX_MOVE_OPS(X) PLAIN_BIT_OPS(ROW_UNARY) \
-    CARRY_OPS(ROW_FORM) UNARY_OPS(ROW_PLACED) ROTATE_OPS(ROW_UNARY) VARIABLE_OPS(ROW_VARIABLE) \
+    CARRY_OPS(ROW_FORM) AVX_OPS(X) UNARY_OPS(ROW_PLACED) ROTATE_OPS(ROW_UNARY) VARIABLE_OPS(ROW_VARIABLE) \
     LOAD_OPS(ROW_PLACED) WIDE_OPS(ROW_WIDE) BIT_OPS(ROW_UNARY) SCAN_OPS(ROW_UNARY) FLAG_BIT_OPS(ROW_UNARY) DOUBLE_OPS(ROW_UNARY) \
     EXCHANGE_OPS(ROW_UNARY) EA_OPS(ROW_EA) FLAG_OPS(ROW_FLAG) LOOP_OPS(ROW_UNARY) PLAIN_OPS(X) \
     PRODUCERS(ROW_JCC) PRODUCERS(ROW_SET) PRODUCERS(ROW_MOVE16) PRODUCERS(ROW_MOVE32) PRODUCERS(ROW_MOVE64)

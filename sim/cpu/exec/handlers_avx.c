@@ -1,9 +1,10 @@
-/* AVX moves; the one source of every tier.  Operations are functions of sim/cpu/avx.
+/* AVX: moves, and the way to the operations of sim/cpu/avx; the one source of every tier.
  *
  * As in handlers_sse.c, 'dst' and 'src' of a vector operand are the register's number.  A ymm register is
  * xmm[n] and ymm_high[n].  What VEX writes less than 256 bits of, it clears the rest of. */
 #include <string.h>
 
+#include "sim/cpu/avx/avx.h"
 #include "sim/cpu/exec/handler.h"
 
 #define LOW(f) (&c->xmm[FIELD(f)])
@@ -70,3 +71,28 @@ SPREAD(2, v[0] * 0x0001000100010001, v[0] * 0x0001000100010001)
 SPREAD(4, v[0] * 0x0000000100000001, v[0] * 0x0000000100000001)
 SPREAD(8, v[0], v[0])
 SPREAD(16, v[0], v[1])
+
+OP(avx_store_upper) { void *to = HOST(write, ADDRESS_x, 16); memcpy(to, HIGH(dst), 16); NEXT; }
+
+/* --- operations ---------------------------------------------------------------------- */
+
+/* 'imm' says which and with what (enum avx_field).  The last operand goes through struct cpu: see FROM_r_W in
+ * handlers_sse.c. */
+#define EXECUTE if (unlikely(avx_execute(c, FIELD(dst), (uint64_t)FIELD(imm)) != EXEC_OK)) FAULT
+
+OP(avx_r) { c->avx_from[0] = *LOW(src); c->avx_from[1] = *HIGH(src); EXECUTE; NEXT; }
+OP(avx_e) { c->avx_from[0] = (union xmm){ .u64 = { REG64(src), 0 } }; EXECUTE; NEXT; }
+
+#define FROM_MEMORY(size) OP(avx_m_##size) {                     \
+        const void *from = HOST(read, ADDRESS_x, size);          \
+        if ((size) < 16)                                         \
+            c->avx_from[0] = ZERO;                               \
+        memcpy(c->avx_from, from, size);                         \
+        EXECUTE;                                                 \
+        NEXT; }
+FROM_MEMORY(1)
+FROM_MEMORY(2)
+FROM_MEMORY(4)
+FROM_MEMORY(8)
+FROM_MEMORY(16)
+FROM_MEMORY(32)

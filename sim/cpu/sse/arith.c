@@ -9,6 +9,10 @@ enum exec_result sse_commit_flags(struct cpu *cpu, uint32_t flags)
     const uint32_t before = MXCSR_IE | MXCSR_DE | MXCSR_ZE;
     uint32_t unmasked = flags & ~(cpu->mxcsr >> MXCSR_MASK_SHIFT);
 
+    if (cpu->avx_collects) {
+        cpu->avx_flags |= flags;
+        return EXEC_OK;
+    }
     if (unmasked & before) {
         flags &= before;
     }

@@ -1,65 +1,65 @@
 #include "sim/cpu/sse/sse_priv.h"
 
-/* CMPPS's eight predicates: the orders that satisfy it, and whether a quiet
- * NaN is an invalid operand (SDM Vol 2 "CMPPS", "Comparison Predicate"). */
+/* The predicates of VCMPPS, of which CMPPS knows the first eight: the orders that satisfy each, and whether a quiet NaN
+ * is an invalid operand.  The second sixteen are the first with that reversed (SDM Vol 2 "CMPPD", "Comparison
+ * Predicate for CMPPD and CMPPS Instructions"). */
 enum {
     LT = 1 << IEEE_LESS, EQ = 1 << IEEE_EQUAL, GT = 1 << IEEE_GREATER, UN = 1 << IEEE_UNORDERED,
+    SSE_PREDICATES = 7, AVX_PREDICATES = 31, REVERSED = 16,
 };
 static const struct predicate {
     uint8_t true_for; /* [1 << enum ieee_order] */
     bool quiet;
-} predicates[8] = {
-    { EQ, true },           { LT, false },          { LT | EQ, false },  { UN, true },
-    { LT | GT | UN, true }, { EQ | GT | UN, false }, { GT | UN, false }, { LT | EQ | GT, true },
+} predicates[16] = {
+    { EQ, true },           { LT, false },           { LT | EQ, false },      { UN, true },
+    { LT | GT | UN, true }, { EQ | GT | UN, false }, { GT | UN, false },      { LT | EQ | GT, true },
+    { EQ | UN, true },      { LT | UN, false },      { LT | EQ | UN, false }, { 0, true },
+    { LT | GT, true },      { EQ | GT, false },      { GT, false },           { LT | EQ | GT | UN, true },
 };
 
-static uint32_t mask32(struct ieee_env *env, uint32_t a, uint32_t b, unsigned imm)
+static uint32_t mask32(struct ieee_env *env, uint32_t a, uint32_t b, unsigned which)
 {
-    const struct predicate *p = &predicates[imm & 7];
-    return p->true_for >> f32_compare(env, a, b, p->quiet) & 1 ? UINT32_MAX : 0;
+    const struct predicate *p = &predicates[which % REVERSED];
+    bool quiet = p->quiet ^ (which >= REVERSED);
+    return p->true_for >> f32_compare(env, a, b, quiet) & 1 ? UINT32_MAX : 0;
 }
 
-static uint64_t mask64(struct ieee_env *env, uint64_t a, uint64_t b, unsigned imm)
+static uint64_t mask64(struct ieee_env *env, uint64_t a, uint64_t b, unsigned which)
 {
-    const struct predicate *p = &predicates[imm & 7];
-    return p->true_for >> f64_compare(env, a, b, p->quiet) & 1 ? UINT64_MAX : 0;
+    const struct predicate *p = &predicates[which % REVERSED];
+    bool quiet = p->quiet ^ (which >= REVERSED);
+    return p->true_for >> f64_compare(env, a, b, quiet) & 1 ? UINT64_MAX : 0;
 }
 
-SSEF_DEFINE(cmpps)
+/* The lowest 'count' elements. */
+static enum exec_result compare32(struct cpu *cpu, union xmm *dst, const union xmm *src, unsigned which, unsigned count)
 {
     struct ieee_env env = sse_begin(cpu);
-    union xmm r;
-    for (unsigned i = 0; i < 4; i++) {
-        r.u32[i] = mask32(&env, dst->u32[i], src->u32[i], imm);
+    union xmm r = *dst;
+    for (unsigned i = 0; i < count; i++) {
+        r.u32[i] = mask32(&env, dst->u32[i], src->u32[i], which);
     }
     return sse_end_with(cpu, &env, dst, &r);
 }
 
-SSEF_DEFINE(cmppd)
+static enum exec_result compare64(struct cpu *cpu, union xmm *dst, const union xmm *src, unsigned which, unsigned count)
 {
     struct ieee_env env = sse_begin(cpu);
-    union xmm r;
-    for (unsigned i = 0; i < 2; i++) {
-        r.u64[i] = mask64(&env, dst->u64[i], src->u64[i], imm);
+    union xmm r = *dst;
+    for (unsigned i = 0; i < count; i++) {
+        r.u64[i] = mask64(&env, dst->u64[i], src->u64[i], which);
     }
     return sse_end_with(cpu, &env, dst, &r);
 }
 
-SSEF_DEFINE(cmpss)
-{
-    struct ieee_env env = sse_begin(cpu);
-    union xmm r = *dst;
-    r.u32[0] = mask32(&env, dst->u32[0], src->u32[0], imm);
-    return sse_end_with(cpu, &env, dst, &r);
-}
-
-SSEF_DEFINE(cmpsd)
-{
-    struct ieee_env env = sse_begin(cpu);
-    union xmm r = *dst;
-    r.u64[0] = mask64(&env, dst->u64[0], src->u64[0], imm);
-    return sse_end_with(cpu, &env, dst, &r);
-}
+SSEF_DEFINE(cmpps) { return compare32(cpu, dst, src, imm & SSE_PREDICATES, 4); }
+SSEF_DEFINE(cmppd) { return compare64(cpu, dst, src, imm & SSE_PREDICATES, 2); }
+SSEF_DEFINE(cmpss) { return compare32(cpu, dst, src, imm & SSE_PREDICATES, 1); }
+SSEF_DEFINE(cmpsd) { return compare64(cpu, dst, src, imm & SSE_PREDICATES, 1); }
+SSEF_DEFINE(vcmpps) { return compare32(cpu, dst, src, imm & AVX_PREDICATES, 4); }
+SSEF_DEFINE(vcmppd) { return compare64(cpu, dst, src, imm & AVX_PREDICATES, 2); }
+SSEF_DEFINE(vcmpss) { return compare32(cpu, dst, src, imm & AVX_PREDICATES, 1); }
+SSEF_DEFINE(vcmpsd) { return compare64(cpu, dst, src, imm & AVX_PREDICATES, 1); }
 
 /* --- into RFLAGS ---------------------------------------------------------------- */
 

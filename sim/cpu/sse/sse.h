@@ -50,6 +50,7 @@ sse_fn sse_rcpps, sse_rcpss, sse_rsqrtps, sse_rsqrtss;
 
 /* Compares (compare.c). */
 SSE_FN4(cmp);
+SSE_FN4(vcmp); /* with VEX's 32 predicates */
 ssef_fn sse_ucomiss, sse_ucomisd, sse_comiss, sse_comisd;
 
 /* Conversions (convert.c).  The names are the manual's; si is 32, sq 64 bits. */

@@ -80,11 +80,11 @@ enum exec_result sys_fxrstor(struct cpu *cpu, const struct sys_insn *insn)
     return EXEC_OK;
 }
 
-enum exec_result sys_ldmxcsr(struct cpu *cpu, const struct sys_insn *insn)
+/* VLDMXCSR and VSTMXCSR: whether AVX is available was asked before. */
+enum exec_result sys_vldmxcsr(struct cpu *cpu, const struct sys_insn *insn)
 {
     uint32_t value;
 
-    TRY(check_available(cpu, true));
     TRY(sys_memory_read(cpu, insn, 0, &value, 4));
     if (value & ~(uint32_t)MXCSR_MASK) {
         return sys_gp(cpu);
@@ -93,10 +93,21 @@ enum exec_result sys_ldmxcsr(struct cpu *cpu, const struct sys_insn *insn)
     return EXEC_OK;
 }
 
+enum exec_result sys_vstmxcsr(struct cpu *cpu, const struct sys_insn *insn)
+{
+    return sys_memory_write(cpu, insn, 0, &cpu->mxcsr, 4);
+}
+
+enum exec_result sys_ldmxcsr(struct cpu *cpu, const struct sys_insn *insn)
+{
+    TRY(check_available(cpu, true));
+    return sys_vldmxcsr(cpu, insn);
+}
+
 enum exec_result sys_stmxcsr(struct cpu *cpu, const struct sys_insn *insn)
 {
     TRY(check_available(cpu, true));
-    return sys_memory_write(cpu, insn, 0, &cpu->mxcsr, 4);
+    return sys_vstmxcsr(cpu, insn);
 }
 
 /* CPUID does not offer XSAVE, CR4.OSXSAVE cannot be set: #UD, as on silicon without it. */
