@@ -34,6 +34,7 @@ static const struct option_row rows[] = {
     { "--append", "TEXT", TEXT, AT(append), 0, 0, "command line" },
     { "--module", "FILE", LIST, AT(modules), 0, 0, "a module; FILE=NAME gives its command line (repeatable)" },
     { "--initrd", "FILE", TEXT, AT(initrd), 0, 0, "a Linux kernel's initial RAM disk" },
+    { "--drive", "FILE[,write]", LIST, AT(drives), 0, 0, "an NVMe disk with a raw image; changes are dropped unless ',write' (repeatable)" },
     { "--memory", "SIZE", SIZE, AT(machine.ram_size), 0, 0, "RAM, e.g. 512M [512M]" },
     { "--cpus", "N", COUNT, AT(machine.cpu_count), 1, MACHINE_CPUS_MAX, "processors [1]" },
     { "--cpu", "MODEL", TEXT, AT(machine.model), 0, 0, "processor, see `hvlab list cpus`; MODEL,+FEATURE,-FEATURE [intel-v3]" },
@@ -224,6 +225,10 @@ boot_options_parse(struct boot_options *o, int argc, char **argv)
             return status;
     }
     o->machine.vtx = !o->no_vtx;
+    if (o->drives.count > BOARD_DRIVES_MAX)
+        return cli_unusable("boot: --drive more than %d times", BOARD_DRIVES_MAX);
+    for (unsigned i = 0; i < o->drives.count; i++)
+        o->board.drive[o->board.drive_count++] = o->drives.item[i];
     if (!cpu_model_find(o->machine.model, strcspn(o->machine.model, ",")))
         return unknown_model(o->machine.model);
     return o->image ? EXIT_GOOD : cli_unusable("boot: which image? `hvlab boot --help` has examples");

@@ -19,6 +19,7 @@ struct boot_options {
     const char *image;
     const char *append, *initrd, *results, *serial, *trace, *gdb, *debug; /* NULL when not given */
     struct boot_list modules;
+    struct boot_list drives;
     struct machine_config machine;
     struct board_config board;
     double limit_seconds;  /* [virtual seconds]; 0 = none */

@@ -3,24 +3,62 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "sim/platform/disk.h"
 #include "sim/platform/fw_cfg.h"
+#include "sim/platform/nvme.h"
 #include "sim/platform/test_devices.h"
 
 struct board {
     struct fw_cfg *fw_cfg;
     struct test_devices *test_devices;
+    struct disk *disk[BOARD_DRIVES_MAX];
+    struct nvme *nvme[BOARD_DRIVES_MAX];
 };
+
+/* "FILE" or "FILE,write". */
+static struct disk *
+drive_open(const char *text, char *error, unsigned error_size)
+{
+    char path[4096];
+    const char *comma = strrchr(text, ',');
+    bool write = comma && strcmp(comma, ",write") == 0;
+    size_t length = write ? (size_t)(comma - text) : strlen(text);
+    if (length >= sizeof path) {
+        snprintf(error, error_size, "a drive's file name is too long");
+        return NULL;
+    }
+    memcpy(path, text, length);
+    path[length] = 0;
+    return disk_open(path, write, error, error_size);
+}
+
+static bool
+drives_build(struct board *b, struct machine *m, const struct board_config *config, char *error, unsigned error_size)
+{
+    for (unsigned i = 0; i < config->drive_count; i++) {
+        b->disk[i] = drive_open(config->drive[i], error, error_size);
+        if (!b->disk[i]) {
+            return false;
+        }
+        b->nvme[i] = nvme_new(m, (pci_bdf)(BDF_NVME + 8 * i), i, b->disk[i]);
+        if (!b->nvme[i]) {
+            return false;
+        }
+    }
+    return true;
+}
 
 struct board *
 board_new(struct machine *m, const struct board_config *config, char *error, unsigned error_size)
 {
     struct board *b = calloc(1, sizeof *b);
-    if (b && (b->fw_cfg = fw_cfg_new(m)) &&
-        (config->no_test_devices || (b->test_devices = test_devices_new(m)))) {
+    snprintf(error, error_size, "not enough host memory for the board's devices");
+    if (b && (b->fw_cfg = fw_cfg_new(m)) && (config->no_test_devices || (b->test_devices = test_devices_new(m))) &&
+        drives_build(b, m, config, error, error_size)) {
         return b;
     }
-    snprintf(error, error_size, "not enough host memory for the board's devices");
     board_free(b);
     return NULL;
 }
@@ -29,6 +67,10 @@ void
 board_free(struct board *b)
 {
     if (b) {
+        for (unsigned i = 0; i < BOARD_DRIVES_MAX; i++) {
+            nvme_free(b->nvme[i]);
+            disk_close(b->disk[i]);
+        }
         fw_cfg_free(b->fw_cfg);
         test_devices_free(b->test_devices);
         free(b);

@@ -7,6 +7,7 @@
  *
  *   fw_cfg (fw_cfg.h)                     always
  *   test devices (test_devices.h)         unless 'no_test_devices'
+ *   NVMe controllers (nvme.h)             one for every drive
  */
 #ifndef SIM_PLATFORM_BOARD_H
 #define SIM_PLATFORM_BOARD_H
@@ -17,8 +18,12 @@
 struct board;
 struct machine;
 
+enum { BOARD_DRIVES_MAX = 4 };
+
 struct board_config {
     bool no_test_devices;
+    const char *drive[BOARD_DRIVES_MAX]; /* "FILE" or "FILE,write" (disk.h: write_through) */
+    unsigned drive_count;
 };
 
 /* NULL with a sentence in 'error'. */

@@ -269,6 +269,7 @@ pci_config_write(struct pci *pci, pci_bdf bdf, unsigned offset, unsigned size, u
     }
     if (offset < PCI_BAR0 + 4 * PCI_BARS && offset + size > PCI_COMMAND) {
         bars_update(pci, f);
+        pci_intx_update(pci, f);
     }
     if (f->config_written) {
         f->config_written(f->ctx, offset, size);
@@ -404,6 +405,8 @@ pci_function_state(struct pci *pci, struct pci_function *f, struct state *s)
         return;
     }
     state_bytes(s, f->config, sizeof f->config);
+    STATE_VISIT(s, f->intx);
+    STATE_VISIT(s, f->intx_driven);
     if (state_is_load(s)) {
         bars_update(pci, f);
     }
@@ -429,6 +432,7 @@ pci_state(struct pci *pci, struct state *s)
         }
     }
     if (state_is_load(s)) {
+        pci_intx_recount(pci);
         pci_port_changed(pci); /* the port's windows may have come before or after */
     }
 }

@@ -34,16 +34,16 @@ typedef uint16_t pci_bdf; /* bus 15:8, device 7:3, function 2:0 */
 enum { PCI_CONFIG_SIZE = 4096, PCI_BARS = 6 };
 
 /* Where the card goes: behind the root port. */
-enum { BDF_HOST_BRIDGE = 0x0000, BDF_TEST_DEVICE = 0x0028, BDF_ROOT_PORT = 0x00E0, BDF_CARD = 0x0100 };
+enum { BDF_HOST_BRIDGE = 0x0000, BDF_TEST_DEVICE = 0x0028, BDF_NVME = 0x0040, BDF_ROOT_PORT = 0x00E0, BDF_CARD = 0x0100 };
 
 /* Configuration header (PCI Express Base Specification "Type 0 Configuration Space Header"). */
 enum {
     PCI_VENDOR_ID = 0x00, PCI_DEVICE_ID = 0x02, PCI_COMMAND = 0x04, PCI_STATUS = 0x06,
     PCI_REVISION = 0x08, PCI_CLASS = 0x09, PCI_HEADER_TYPE = 0x0E, PCI_BAR0 = 0x10,
     PCI_SUBSYSTEM_VENDOR = 0x2C, PCI_SUBSYSTEM = 0x2E, PCI_CAPABILITIES = 0x34,
-    PCI_INTERRUPT_LINE = 0x3C, PCI_EXTENDED = 0x100,
+    PCI_INTERRUPT_LINE = 0x3C, PCI_INTERRUPT_PIN = 0x3D, PCI_EXTENDED = 0x100,
     PCI_COMMAND_IO = 1 << 0, PCI_COMMAND_MEMORY = 1 << 1, PCI_COMMAND_MASTER = 1 << 2,
-    PCI_COMMAND_INTX_OFF = 1 << 10, PCI_STATUS_CAPABILITIES = 1 << 4,
+    PCI_COMMAND_INTX_OFF = 1 << 10, PCI_STATUS_INTX = 1 << 3, PCI_STATUS_CAPABILITIES = 1 << 4,
     PCI_BAR_IO = 1 << 0, PCI_BAR_64 = 1 << 2, PCI_BAR_PREFETCH = 1 << 3,
     PCI_CAP_POWER = 0x01, PCI_CAP_MSI = 0x05, PCI_CAP_EXPRESS = 0x10, PCI_CAP_MSIX = 0x11,
     PCI_EXT_CAP_AER = 0x0001, PCI_EXT_CAP_SERIAL = 0x0003, PCI_EXT_CAP_ARI = 0x000E,
@@ -63,6 +63,7 @@ struct pci_function {
      * 'bar_base' [spa] from pci_add to pci_remove, whatever its own registers say. */
     bool is_virtual;
     uint64_t bar_base[PCI_BARS];      /* pci.c keeps the decoded address here otherwise */
+    bool intx, intx_driven;           /* pin asserted by the device; reaches its line (pci_intx.c only) */
     /* End and last link of the two capability lists; pci_add_capability only. */
     uint16_t cap_end, cap_last, ext_end, ext_last;
     /* After a configuration write changed 'size' bytes at 'offset'; may be NULL. */
@@ -113,5 +114,7 @@ bool pci_dma_write(struct pci *, const struct pci_function *, uint64_t address, 
 uint64_t pci_dma_latency(const struct pci *);
 /* Message-signalled interrupt; remapped when VT-d says so. */
 void pci_msi(struct pci *, const struct pci_function *, uint64_t address, uint32_t data);
+/* The function's interrupt pin (configuration register 3DH says which) is asserted or not. */
+void pci_set_intx(struct pci *, struct pci_function *, bool asserted);
 
 #endif

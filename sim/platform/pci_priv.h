@@ -3,6 +3,7 @@
 #define SIM_PLATFORM_PCI_PRIV_H
 
 #include "sim/platform/pci.h"
+#include "spec/platform/memory_map.h"
 
 struct power;
 
@@ -17,6 +18,9 @@ struct pci {
     unsigned count, capacity;
     uint32_t config_address;          /* port CF8H */
     uint64_t dma_latency;             /* of the last transfer [cycles] */
+    void (*set_line)(void *ctx, unsigned gsi, bool high); /* the board's interrupt lines, or NULL */
+    void *set_line_ctx;
+    uint8_t intx_count[PCI_INTX_LINES]; /* asserted pins on each line */
     struct power *power;              /* for port CF9H; NULL until the platform says */
     struct pci_window window[2][2];   /* [behind the root port][64-bit prefetchable] */
     struct pci_window ports;          /* for I/O BARs, on bus 0 only */
@@ -33,6 +37,16 @@ pci_behind_port(const struct pci_function *f)
 /* Software did what cannot work: noted in the trace. */
 void pci_guest_error(struct pci *, const struct pci_function *, uint64_t detail);
 
+/* The port that 'f' is behind, or NULL on bus 0. */
+static inline const struct pci_function *
+pci_port_above(const struct pci *pci, const struct pci_function *f)
+{
+    return pci_behind_port(f) ? &pci->root_port : NULL;
+}
+
+void pci_intx_update(struct pci *, struct pci_function *); /* pin or command register changed */
+void pci_intx_recount(struct pci *);                       /* after a load */
+void pci_set_line_hook(struct pci *, void (*set_line)(void *ctx, unsigned gsi, bool high), void *ctx);
 void pci_set_power(struct pci *, struct power *);
 
 void pci_host_bridge_init(struct pci_function *);

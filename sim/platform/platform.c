@@ -83,6 +83,12 @@ ioapic_send(void *ctx, uint64_t address, uint32_t data)
 }
 
 static void
+pci_line(void *ctx, unsigned gsi, bool high)
+{
+    platform_set_line(ctx, gsi, high);
+}
+
+static void
 apic_eoi_heard(void *ctx, uint8_t vector)
 {
     platform_eoi(ctx, vector);
@@ -213,6 +219,7 @@ platform_new(struct machine *m)
         return NULL;
     }
     pci_set_power(m->pci, p->power);
+    pci_set_line_hook(m->pci, pci_line, p);
     apic_set_eoi_hook(m, apic_eoi_heard, p);
     map_regions(p);
     p->rsdp = acpi_tables_write(m);

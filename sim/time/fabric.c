@@ -13,10 +13,12 @@ time_fabric(const struct machine *m, enum fabric_kind kind, uint64_t bytes)
         [FABRIC_DMA_READ] = FABRIC_DMA_READ_NS, [FABRIC_DMA_WRITE] = FABRIC_DMA_WRITE_NS,
         [FABRIC_MSI] = FABRIC_MSI_NS, [FABRIC_IPI] = FABRIC_IPI_NS,
         [FABRIC_IOTLB_MISS] = FABRIC_IOTLB_MISS_NS,
+        [FABRIC_DISK] = FABRIC_DISK_NS, [FABRIC_DISK_COMMAND] = FABRIC_DISK_COMMAND_NS,
     };
     (void)m;
     assert(kind < FABRIC_KIND_COUNT);
-    return machine_ns_to_cycles(latency_ns[kind] + bytes / FABRIC_PCIE_BYTES_PER_NS);
+    uint64_t rate = kind == FABRIC_DISK_BUSY ? FABRIC_DISK_BYTES_PER_NS : FABRIC_PCIE_BYTES_PER_NS;
+    return machine_ns_to_cycles(latency_ns[kind] + bytes / rate);
 }
 
 uint64_t

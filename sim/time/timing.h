@@ -70,7 +70,11 @@ void time_dma_write(struct machine *, uint64_t spa, uint64_t size);
 void time_string(struct cpu *, uint64_t bytes);
 
 /* Latency of the fabric, for devices [cycles]. In functional mode constant rows too (devices need times). */
-enum fabric_kind { FABRIC_DMA_READ, FABRIC_DMA_WRITE, FABRIC_MSI, FABRIC_IPI, FABRIC_IOTLB_MISS, FABRIC_KIND_COUNT };
+enum fabric_kind { FABRIC_DMA_READ, FABRIC_DMA_WRITE, FABRIC_MSI, FABRIC_IPI, FABRIC_IOTLB_MISS,
+                   FABRIC_DISK_COMMAND, /* a command is fetched, or an administrative one done */
+                   FABRIC_DISK,         /* the medium answers */
+                   FABRIC_DISK_BUSY,    /* moving 'bytes' occupies the medium */
+                   FABRIC_KIND_COUNT };
 uint64_t time_fabric(const struct machine *, enum fabric_kind, uint64_t bytes);
 uint64_t time_wire_cycles(const struct machine *, uint64_t frame_bytes); /* 10 GbE: frame + FCS(4) + preamble 8 + IFG 12 */
 

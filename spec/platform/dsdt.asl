@@ -1,6 +1,6 @@
 /* The machine as ACPI describes it beyond the fixed tables.  Addresses are
  * those of memory_map.h; \_S5 carries ACPI_S5_SLP_TYP.  Processors are in the
- * MADT, remapping hardware in the DMAR; there are no INTx lines, hence no _PRT.
+ * MADT, remapping hardware in the DMAR.
  */
 DefinitionBlock ("dsdt.aml", "DSDT", 2, "HVLAB ", "HVLABPC ", 1)
 {
@@ -20,11 +20,31 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "HVLAB ", "HVLABPC ", 1)
                 WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode,
                     0, 0x0000, 0x00FF, 0, 0x0100)
                 IO (Decode16, 0x0CF8, 0x0CF8, 1, 8)
+                WordIO (ResourceProducer, MinFixed, MaxFixed, PosDecode, EntireRange,
+                    0, 0xC000, 0xFFFF, 0, 0x4000)
                 DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite,
                     0, 0xC0000000, 0xDFFFFFFF, 0, 0x20000000)
                 QWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, Cacheable, ReadWrite,
                     0, 0x800000000, 0xFFFFFFFFF, 0, 0x800000000)
             })
+
+            /* Interrupt pins: GSI 16 + (device + pin) mod 4, for every device on bus 0. */
+            Method (_PRT, 0, Serialized)
+            {
+                Store (Package (128) {}, Local0)
+                Store (Zero, Local1)
+                While (LLess (Local1, 128))
+                {
+                    ShiftRight (Local1, 2, Local2)
+                    Store (Package (4) { Zero, Zero, Zero, Zero }, Local3)
+                    Store (Or (ShiftLeft (Local2, 16), 0xFFFF), Index (Local3, 0))
+                    Store (And (Local1, 3), Index (Local3, 1))
+                    Store (Add (16, And (Add (Local1, Local2), 3)), Index (Local3, 3))
+                    Store (Local3, Index (Local0, Local1))
+                    Increment (Local1)
+                }
+                Return (Local0)
+            }
 
             /* Grants the operating system every PCI Express feature it asks for. */
             Method (_OSC, 4)

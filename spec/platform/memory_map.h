@@ -65,6 +65,8 @@
 #define IRQ_RTC 8
 #define IRQ_SCI 9
 #define IOAPIC_PINS 24
+#define PCI_INTX_GSI 16 /* interrupt pins of PCI devices, shared */
+#define PCI_INTX_LINES 4
 
 /* --- ACPI facts --- */
 #define PM_TIMER_HZ 3579545 /* ACPI Specification "Power Management Timer" */
