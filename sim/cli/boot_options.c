@@ -34,7 +34,7 @@ static const struct option_row rows[] = {
     { "--append", "TEXT", TEXT, AT(append), 0, 0, "command line" },
     { "--module", "FILE", LIST, AT(modules), 0, 0, "a module; FILE=NAME gives its command line (repeatable)" },
     { "--initrd", "FILE", TEXT, AT(initrd), 0, 0, "a Linux kernel's initial RAM disk" },
-    { "--drive", "FILE[,write]", LIST, AT(drives), 0, 0, "an NVMe disk with a raw image; changes are dropped unless ',write' (repeatable)" },
+    { "--drive", "FILE[,write]", LIST, AT(drives), 0, 0, "an NVMe disk; changes to the image are dropped unless ',write' (repeatable)" },
     { "--memory", "SIZE", SIZE, AT(machine.ram_size), 0, 0, "RAM, e.g. 512M [512M]" },
     { "--cpus", "N", COUNT, AT(machine.cpu_count), 1, MACHINE_CPUS_MAX, "processors [1]" },
     { "--cpu", "MODEL", TEXT, AT(machine.model), 0, 0, "processor, see `hvlab list cpus`; MODEL,+FEATURE,-FEATURE [intel-v3]" },
