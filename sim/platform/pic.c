@@ -8,7 +8,7 @@
 enum { CASCADE = 2 };
 enum {
     ICW1_IC4 = 1 << 0, ICW1_SINGLE = 1 << 1, ICW1_LEVEL = 1 << 3, ICW1 = 1 << 4,
-    ICW4_AUTO_EOI = 1 << 1,
+    ICW4_AUTO_EOI = 1 << 1, ICW4_NESTED = 1 << 4,
     OCW3 = 1 << 3, OCW3_READ_ISR = 1 << 0, OCW3_READ = 1 << 1, OCW3_POLL = 1 << 2,
     OCW3_SMM = 1 << 5, OCW3_SMM_SET = 1 << 6,
 };
@@ -26,6 +26,7 @@ struct chip {
     bool read_isr;      /* which register a read of A0 = 0 shows */
     bool poll;          /* the next read is a poll */
     bool special_mask;
+    bool nested;        /* special fully nested mode: a slave's better request passes its own in service */
 };
 
 struct pic {
@@ -81,7 +82,8 @@ winner(const struct chip *c)
     }
     uint8_t in_service = c->special_mask ? c->isr & ~c->imr : c->isr;
     unsigned busy = highest(c, in_service);
-    return busy == 8 || rank(c, input) < rank(c, busy) ? input : 8;
+    bool passes = busy == 8 || rank(c, input) < rank(c, busy) || (c->nested && input == busy && input == CASCADE);
+    return passes ? input : 8;
 }
 
 static void
@@ -148,6 +150,7 @@ pic_acknowledge(struct pic *p)
     if (input == CASCADE) {
         unsigned second = chip_acknowledge(slave);
         vector = slave->base + (uint8_t)(second == 8 ? 7 : second);
+        chip_line(master, CASCADE, false); /* the slave's output falls with the acknowledge, and may rise again */
     } else {
         vector = master->base + (uint8_t)(input == 8 ? 7 : input);
     }
@@ -204,6 +207,7 @@ write_icw(struct chip *c, uint8_t value)
         c->init_step = c->icw4 ? 4 : 0;
     } else {
         c->auto_eoi = value & ICW4_AUTO_EOI;
+        c->nested = value & ICW4_NESTED;
         c->init_step = 0;
     }
 }
@@ -274,4 +278,4 @@ pic_state(struct pic *p, struct state *s)
     }
 }
 
-_Static_assert(sizeof(struct chip) == 15, "struct chip is visited whole: no padding");
+_Static_assert(sizeof(struct chip) == 16, "struct chip is visited whole: no padding");

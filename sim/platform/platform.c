@@ -8,9 +8,11 @@
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
 #include "sim/platform/acpi.h"
+#include "sim/platform/hpet.h"
 #include "sim/platform/ioapic.h"
 #include "sim/platform/pci_priv.h"
 #include "sim/platform/pic.h"
+#include "sim/platform/pit.h"
 #include "sim/platform/power.h"
 #include "sim/platform/rtc.h"
 #include "sim/platform/uart.h"
@@ -19,60 +21,120 @@
 
 struct platform {
     struct machine *machine;
-    struct uart *uart;
+    struct uart *com1, *com2;
     struct rtc *rtc;
+    struct pit *pit;
+    struct hpet *hpet;
     struct pic *pic;
     struct ioapic *ioapic;
     struct power *power;
-    uint64_t rsdp; /* [spa] */
+    bool intr_high;          /* the 8259s' output, as told last */
+    bool pit_high, rtc_high; /* what they say, whoever drives their lines */
+    bool hpet_legacy;        /* the HPET does */
+    uint64_t rsdp;           /* [spa] */
 };
 
 /* --- interrupt lines ---------------------------------------------------------- */
 
-/* The 8259s are wired to nothing: we model no LINT0 virtual wire.  Firmware
- * leaves them masked, so software has to ask before this can matter. */
+/* The 8259s' INTR: to every processor's LINT0, and to input 0 of the I/O APIC. */
 static void
-pic_check(struct platform *p)
+intr_update(struct platform *p)
 {
-    if (pic_pending(p->pic)) {
-        machine_request_stop(p->machine, STOP_UNIMPLEMENTED, 0,
-                             "an interrupt through the 8259s: they are not wired to a processor; "
-                             "mask them and use the I/O APIC");
+    bool high = pic_pending(p->pic);
+    if (high == p->intr_high) {
+        return;
     }
+    p->intr_high = high;
+    for (unsigned i = 0; i < p->machine->cpu_count; i++) {
+        apic_set_pin(p->machine->cpu[i], 0, high);
+    }
+    ioapic_set_line(p->ioapic, 0, high);
 }
 
 void
-platform_set_line(struct platform *p, unsigned gsi, bool high)
+platform_set_line(struct platform *p, unsigned line, bool high)
 {
-    ioapic_set_line(p->ioapic, gsi, high);
-    if (gsi < 16) {
-        pic_set_line(p->pic, gsi, high);
-        pic_check(p);
+    if (line < 16) {
+        pic_set_line(p->pic, line, high);
+        intr_update(p);
     }
+    ioapic_set_line(p->ioapic, line == IRQ_TIMER ? GSI_TIMER : line, high);
 }
 
-void
-platform_eoi(struct platform *p, uint8_t vector)
+static uint8_t
+pic_acknowledge_heard(void *ctx)
 {
-    ioapic_eoi(p->ioapic, vector);
-}
-
-bool
-platform_pic_pending(const struct platform *p)
-{
-    return pic_pending(p->pic);
-}
-
-uint8_t
-platform_pic_acknowledge(struct platform *p)
-{
-    return pic_acknowledge(p->pic);
+    struct platform *p = ctx;
+    uint8_t vector = pic_acknowledge(p->pic);
+    intr_update(p);
+    return vector;
 }
 
 static void
-uart_interrupt(void *ctx, bool high)
+com1_line(void *ctx, bool high)
 {
     platform_set_line(ctx, IRQ_COM1, high);
+}
+
+static void
+com2_line(void *ctx, bool high)
+{
+    platform_set_line(ctx, IRQ_COM2, high);
+}
+
+static void
+sci_line(void *ctx, bool high)
+{
+    platform_set_line(ctx, IRQ_SCI, high);
+}
+
+/* Lines 0 and 8 belong to PIT and RTC, or to the HPET in legacy replacement. */
+static void
+pit_line(void *ctx, bool high)
+{
+    struct platform *p = ctx;
+    p->pit_high = high;
+    if (!p->hpet_legacy) {
+        platform_set_line(p, IRQ_TIMER, high);
+    }
+}
+
+static void
+rtc_line(void *ctx, bool high)
+{
+    struct platform *p = ctx;
+    p->rtc_high = high;
+    if (!p->hpet_legacy) {
+        platform_set_line(p, IRQ_RTC, high);
+    }
+}
+
+static void
+hpet_legacy_line(void *ctx, unsigned irq, bool high)
+{
+    platform_set_line(ctx, irq, high);
+}
+
+static void
+hpet_legacy_changed(void *ctx, bool on)
+{
+    struct platform *p = ctx;
+    p->hpet_legacy = on;
+    platform_set_line(p, IRQ_TIMER, !on && p->pit_high);
+    platform_set_line(p, IRQ_RTC, !on && p->rtc_high);
+}
+
+static void
+hpet_gsi(void *ctx, unsigned gsi, bool high)
+{
+    platform_set_line(ctx, gsi, high);
+}
+
+static void
+hpet_message(void *ctx, uint64_t address, uint32_t data)
+{
+    struct platform *p = ctx;
+    vtd_interrupt(p->machine->vtd, VTD_HPET_BDF, address, data);
 }
 
 static void
@@ -89,9 +151,10 @@ pci_line(void *ctx, unsigned gsi, bool high)
 }
 
 static void
-apic_eoi_heard(void *ctx, uint8_t vector)
+eoi_heard(void *ctx, uint8_t vector)
 {
-    platform_eoi(ctx, vector);
+    struct platform *p = ctx;
+    ioapic_eoi(p->ioapic, vector);
 }
 
 /* --- regions ------------------------------------------------------------------ */
@@ -104,6 +167,7 @@ pic_region_read(void *ctx, unsigned chip, uint64_t offset, unsigned size)
     for (unsigned i = 0; i < size; i++) {
         value |= (uint64_t)pic_read(p->pic, chip, (unsigned)(offset + i) & 1) << (8 * i);
     }
+    intr_update(p); /* a poll acknowledges */
     return value;
 }
 
@@ -114,7 +178,7 @@ pic_region_write(void *ctx, unsigned chip, uint64_t offset, unsigned size, uint6
     for (unsigned i = 0; i < size; i++) {
         pic_write(p->pic, chip, (unsigned)(offset + i) & 1, (uint8_t)(value >> (8 * i)));
     }
-    pic_check(p);
+    intr_update(p);
 }
 
 static uint64_t
@@ -184,7 +248,10 @@ map_regions(struct platform *p)
 {
     struct mem *mem = p->machine->mem;
     const struct { uint16_t port, count; struct mem_region region; } port[] = {
-        { PORT_COM1, 8, { "com1", uart_read, uart_write, p->uart } },
+        { PORT_COM1, 8, { "com1", uart_read, uart_write, p->com1 } },
+        { PORT_COM2, 8, { "com2", uart_read, uart_write, p->com2 } },
+        { PORT_PIT, 4, { "pit", pit_read, pit_write, p->pit } },
+        { PORT_61, 1, { "port-61", pit_port61_read, pit_port61_write, p->pit } },
         { PORT_RTC_INDEX, 2, { "rtc", rtc_read, rtc_write, p->rtc } },
         { PORT_PIC1, 2, { "pic1", pic1_read, pic1_write, p } },
         { PORT_PIC2, 2, { "pic2", pic2_read, pic2_write, p } },
@@ -196,6 +263,8 @@ map_regions(struct platform *p)
     const struct mem_region ioapic = { "ioapic", ioapic_read, ioapic_write, p->ioapic };
     const struct mem_region lapic = { "lapic", lapic_read, lapic_write, p };
     mem_mmio_map(mem, IOAPIC_BASE, IOAPIC_SIZE, &ioapic);
+    const struct mem_region hpet = { "hpet", hpet_read, hpet_write, p->hpet };
+    mem_mmio_map(mem, HPET_BASE, HPET_SIZE, &hpet);
     mem_mmio_map(mem, LAPIC_BASE, LAPIC_SIZE, &lapic);
 }
 
@@ -209,18 +278,24 @@ platform_new(struct machine *m)
         return NULL;
     }
     p->machine = m;
-    p->uart = uart_new(uart_interrupt, p);
-    p->rtc = rtc_new(m);
+    const struct hpet_wires hpet_wires = { p, hpet_legacy_line, hpet_legacy_changed, hpet_gsi, hpet_message };
+    const struct apic_board board = { p, eoi_heard, pic_acknowledge_heard };
+    p->pit_high = true;
+    p->com1 = uart_new(com1_line, p);
+    p->com2 = uart_new(com2_line, p);
+    p->rtc = rtc_new(m, rtc_line, p);
+    p->pit = pit_new(m, pit_line, p);
+    p->hpet = hpet_new(m, &hpet_wires);
     p->pic = pic_new();
     p->ioapic = ioapic_new(ioapic_send, p);
-    p->power = power_new(m);
-    if (!p->uart || !p->rtc || !p->pic || !p->ioapic || !p->power) {
+    p->power = power_new(m, sci_line, p);
+    if (!p->com1 || !p->com2 || !p->rtc || !p->pit || !p->hpet || !p->pic || !p->ioapic || !p->power) {
         platform_free(p);
         return NULL;
     }
     pci_set_power(m->pci, p->power);
     pci_set_line_hook(m->pci, pci_line, p);
-    apic_set_eoi_hook(m, apic_eoi_heard, p);
+    apic_set_board(m, &board);
     map_regions(p);
     p->rsdp = acpi_tables_write(m);
     return p;
@@ -230,8 +305,11 @@ void
 platform_free(struct platform *p)
 {
     if (p) {
-        uart_free(p->uart);
+        uart_free(p->com1);
+        uart_free(p->com2);
         rtc_free(p->rtc);
+        pit_free(p->pit);
+        hpet_free(p->hpet);
         pic_free(p->pic);
         ioapic_free(p->ioapic);
         power_free(p->power);
@@ -242,13 +320,31 @@ platform_free(struct platform *p)
 void
 platform_set_console(struct platform *p, void (*output)(void *ctx, uint8_t byte), void *ctx)
 {
-    uart_set_output(p->uart, output, ctx);
+    uart_set_output(p->com1, output, ctx);
+}
+
+void
+platform_set_console2(struct platform *p, void (*output)(void *ctx, uint8_t byte), void *ctx)
+{
+    uart_set_output(p->com2, output, ctx);
 }
 
 bool
 platform_console_input(struct platform *p, uint8_t byte)
 {
-    return uart_receive(p->uart, byte);
+    return uart_receive(p->com1, byte);
+}
+
+void
+platform_power_button(struct platform *p)
+{
+    power_button(p->power);
+}
+
+void
+platform_reset(struct platform *p, const char *by)
+{
+    power_reset(p->power, by);
 }
 
 uint64_t
@@ -260,8 +356,15 @@ platform_rsdp(const struct platform *p)
 void
 platform_state(struct platform *p, struct state *s)
 {
-    uart_state(p->uart, s);
+    uart_state(p->com1, s);
+    uart_state(p->com2, s);
     rtc_state(p->rtc, s);
+    pit_state(p->pit, s);
+    hpet_state(p->hpet, s);
+    STATE_VISIT(s, p->intr_high);
+    STATE_VISIT(s, p->pit_high);
+    STATE_VISIT(s, p->rtc_high);
+    STATE_VISIT(s, p->hpet_legacy);
     pic_state(p->pic, s);
     ioapic_state(p->ioapic, s);
     power_state(p->power, s);

@@ -5,9 +5,14 @@
  * assigned, ACPI tables in memory) and joins interrupt lines to the I/O APIC
  * and the 8259 pair.
  *
- *   COM1 16550 (uart.h)      RTC/CMOS (rtc.h)         8259 pair (pic.h)
- *   I/O APIC (ioapic.h)      power, reset, exit, PM timer (power.h)
- *   PCI host bridge (pci.h)  VT-d (vtd.h)             ACPI tables (acpi.h)
+ *   COM1, COM2 16550 (uart.h)   RTC/CMOS (rtc.h)   PIT and port 61H (pit.h)
+ *   HPET (hpet.h)    8259 pair (pic.h)    I/O APIC (ioapic.h)
+ *   power, reset, exit, PM timer (power.h)
+ *   PCI host bridge (pci.h)     VT-d (vtd.h)       ACPI tables (acpi.h)
+ *
+ * Interrupt lines have the ISA numbers.  Line n is input n of the I/O APIC and,
+ * below 16, of the 8259 pair, with two exceptions: line 0 is input 2 of the
+ * I/O APIC, whose input 0 has the 8259s' output, as has every LINT0.
  *
  * Devices ask machine_now() what time it is.  Everything from outside the
  * simulation (console input) must come from the machine's input log: the
@@ -28,18 +33,19 @@ struct platform *platform_new(struct machine *); /* NULL: no host memory */
 void platform_free(struct platform *);
 void platform_state(struct platform *, struct state *);
 
-/* Where COM1's output goes; NULL drops it.  A pure observer. */
+/* Where COM1's and COM2's output goes; NULL drops it.  A pure observer. */
 void platform_set_console(struct platform *, void (*output)(void *ctx, uint8_t byte), void *ctx);
+void platform_set_console2(struct platform *, void (*output)(void *ctx, uint8_t byte), void *ctx);
 /* A byte arrives on COM1's wire now. False: the receiver was full, the byte is lost (overrun). */
 bool platform_console_input(struct platform *, uint8_t byte);
 
-/* Drives interrupt line 'gsi' (0-23): reaches the I/O APIC and, below 16, the 8259s. */
-void platform_set_line(struct platform *, unsigned gsi, bool high);
-/* EOI broadcast of a local APIC, for level-triggered I/O APIC pins. */
-void platform_eoi(struct platform *, uint8_t vector);
-/* The 8259 pair's interrupt acknowledge, for LINT0 in virtual-wire mode. */
-bool platform_pic_pending(const struct platform *);
-uint8_t platform_pic_acknowledge(struct platform *);
+/* Drives interrupt line 'line' (0-23).  One driver per line. */
+void platform_set_line(struct platform *, unsigned line, bool high);
+
+/* Somebody presses the power button now: input, from the machine's input log. */
+void platform_power_button(struct platform *);
+/* A device pulls the reset line; 'by' says which, for people. */
+void platform_reset(struct platform *, const char *by);
 
 /* Physical address of the ACPI root pointer [spa], for boot information. */
 uint64_t platform_rsdp(const struct platform *);

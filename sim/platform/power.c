@@ -3,45 +3,107 @@
 
 #include <stdlib.h>
 
+#include "sim/base/event.h"
 #include "sim/base/state.h"
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
 #include "spec/platform/memory_map.h"
 
 /* ACPI Specification "PM1 Control Registers" */
+enum { PM1_TIMER = 1 << 0, PM1_GLOBAL = 1 << 5, PM1_POWER_BUTTON = 1 << 8 };
+enum { PM1_ENABLES = PM1_TIMER | PM1_GLOBAL | PM1_POWER_BUTTON, PM1_SIGNALS = PM1_TIMER | PM1_POWER_BUTTON };
 enum { PM1_SCI_EN = 1 << 0, PM1_SLP_TYP_SHIFT = 10, PM1_SLP_EN = 1 << 13 };
+enum { TIMER_CARRY = 31 }; /* TMR_STS: bit 31 of the timer changes, as TMR_VAL_EXT says */
+enum { P92_RESET = 1 << 0, P92_A20 = 1 << 1 };
 enum { RESET_SYSTEM = 1 << 1, RESET_CPU = 1 << 2 };
 
 struct power {
     struct machine *machine;
+    uint16_t pm1_status;
     uint16_t pm1_enable;
     uint16_t pm1_control; /* without SLP_EN, which reads as 0 */
     uint8_t reset;        /* CF9H as last written */
+    bool sci_high;        /* as told last */
+    uint64_t seen;        /* timer ticks up to which carries are in pm1_status */
+    struct event carry;   /* the next one, when it interrupts */
+    void (*sci)(void *ctx, bool high);
+    void *sci_ctx;
 };
+
+static uint64_t
+ticks_now(const struct power *p)
+{
+    return (uint64_t)((unsigned __int128)machine_now(p->machine) * PM_TIMER_HZ / MACHINE_TSC_HZ);
+}
 
 /* --- PM1 --------------------------------------------------------------------- */
 
-/* Status (offset 0) stays 0: there are no buttons, and the timer's carry is
- * not reported as an event because its interrupt is not offered. */
+static void
+catch_up(struct power *p)
+{
+    uint64_t ticks = ticks_now(p);
+    if (ticks >> TIMER_CARRY != p->seen >> TIMER_CARRY) {
+        p->pm1_status |= PM1_TIMER;
+    }
+    p->seen = ticks;
+}
+
+/* Drives the SCI and waits for the carry if it interrupts. */
+static void
+sci_update(struct power *p)
+{
+    bool high = p->pm1_status & p->pm1_enable & PM1_SIGNALS;
+    if (p->pm1_enable & PM1_TIMER && !(p->pm1_status & PM1_TIMER)) {
+        uint64_t next = ((p->seen >> TIMER_CARRY) + 1) << TIMER_CARRY;
+        event_arm(p->machine->events, &p->carry,
+                  (uint64_t)(((unsigned __int128)next * MACHINE_TSC_HZ + PM_TIMER_HZ - 1) / PM_TIMER_HZ));
+    } else {
+        event_cancel(p->machine->events, &p->carry);
+    }
+    if (high != p->sci_high) {
+        p->sci_high = high;
+        p->sci(p->sci_ctx, high);
+    }
+}
+
+static void
+carry(void *ctx, uint64_t now)
+{
+    (void)now;
+    catch_up(ctx);
+    sci_update(ctx);
+}
+
+void
+power_button(struct power *p)
+{
+    catch_up(p);
+    p->pm1_status |= PM1_POWER_BUTTON;
+    sci_update(p);
+}
+
 static uint64_t
 event_read(void *ctx, uint64_t offset, unsigned size)
 {
     struct power *p = ctx;
-    uint64_t block = (uint64_t)p->pm1_enable << 16;
     (void)size;
-    return block >> (8 * offset);
+    catch_up(p);
+    return ((uint64_t)p->pm1_enable << 16 | p->pm1_status) >> (8 * offset);
 }
 
+/* Status bits clear where 1 is written. */
 static void
 event_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
 {
     struct power *p = ctx;
-    uint32_t block = (uint32_t)p->pm1_enable << 16;
-    for (unsigned i = 0; i < size; i++) {
-        unsigned shift = 8 * ((unsigned)offset + i);
-        block = (block & ~(0xFFu << shift)) | (uint32_t)(value >> (8 * i) & 0xFF) << shift;
+    uint32_t mask = (size == 4 ? UINT32_MAX : (1u << 8 * size) - 1) << (8 * offset);
+    uint32_t written = (uint32_t)value << (8 * offset) & mask;
+    catch_up(p);
+    p->pm1_status &= (uint16_t)~written;
+    if (mask >> 16) {
+        p->pm1_enable = (uint16_t)((p->pm1_enable & ~(mask >> 16)) | (written >> 16 & PM1_ENABLES));
     }
-    p->pm1_enable = (uint16_t)(block >> 16);
+    sci_update(p);
 }
 
 static uint64_t
@@ -81,9 +143,7 @@ timer_read(void *ctx, uint64_t offset, unsigned size)
 {
     struct power *p = ctx;
     (void)size;
-    uint64_t ticks = (uint64_t)((unsigned __int128)machine_now(p->machine) * PM_TIMER_HZ /
-                                MACHINE_TSC_HZ);
-    return (uint32_t)ticks >> (8 * offset);
+    return (uint32_t)ticks_now(p) >> (8 * offset);
 }
 
 static void
@@ -128,21 +188,51 @@ power_reset_write(struct power *p, uint8_t value)
     }
 }
 
+void
+power_reset(struct power *p, const char *by)
+{
+    machine_request_stop(p->machine, STOP_RESET, 0, "software asked for a reset (%s)", by);
+}
+
+static uint64_t
+port92_read(void *ctx, uint64_t offset, unsigned size)
+{
+    (void)ctx, (void)offset, (void)size;
+    return P92_A20;
+}
+
+static void
+port92_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+{
+    (void)offset, (void)size;
+    struct power *p = ctx;
+    if (value & P92_RESET) {
+        power_reset(p, "port 0x92");
+    } else if (!(value & P92_A20)) {
+        machine_request_stop(p->machine, STOP_UNIMPLEMENTED, (uint32_t)value,
+                             "software turns the A20 line off (port 0x92 = %#x): it is always on", (uint32_t)value);
+    }
+}
+
 /* --- life -------------------------------------------------------------------- */
 
 struct power *
-power_new(struct machine *m)
+power_new(struct machine *m, void (*sci)(void *ctx, bool high), void *ctx)
 {
     struct power *p = calloc(1, sizeof *p);
     if (!p) {
         return NULL;
     }
     p->machine = m;
+    p->sci = sci;
+    p->sci_ctx = ctx;
+    event_init(&p->carry, carry, p);
     const struct { uint16_t port, count; struct mem_region region; } row[] = {
         { PORT_PM1A_EVT, 4, { "pm1a-event", event_read, event_write, p } },
         { PORT_PM1A_CNT, 2, { "pm1a-control", control_read, control_write, p } },
         { PORT_PM_TIMER, 4, { "pm-timer", timer_read, ignore_write, p } },
         { PORT_DEBUG_EXIT, 4, { "debug-exit", zero_read, exit_write, p } },
+        { PORT_92, 1, { "port-92", port92_read, port92_write, p } },
         { PORT_POST, 1, { "post", zero_read, ignore_write, p } },
     };
     for (unsigned i = 0; i < sizeof row / sizeof *row; i++) {
@@ -154,13 +244,20 @@ power_new(struct machine *m)
 void
 power_free(struct power *p)
 {
+    if (p) {
+        event_cancel(p->machine->events, &p->carry);
+    }
     free(p);
 }
 
 void
 power_state(struct power *p, struct state *s)
 {
+    STATE_VISIT(s, p->pm1_status);
     STATE_VISIT(s, p->pm1_enable);
     STATE_VISIT(s, p->pm1_control);
     STATE_VISIT(s, p->reset);
+    STATE_VISIT(s, p->sci_high);
+    STATE_VISIT(s, p->seen);
+    event_state(p->machine->events, &p->carry, s);
 }

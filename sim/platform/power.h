@@ -1,11 +1,14 @@
 /* Power, reset, exit and the ACPI fixed hardware.
  *
- *   PM1a event block 600H   status and enable; no event ever occurs
+ *   PM1a event block 600H   status and enable: timer carry and power button; an enabled one raises the SCI
  *   PM1a control     604H   SCI_EN is always 1; SLP_EN with S5's type powers off
  *   PM timer         608H   32 bits at 3.579545 MHz (ACPI "Power Management Timer")
- *   reset control    CF9H   RST_CPU 0 -> 1 asks for a reset, which stops the machine
+ *   reset control    CF9H   RST_CPU 0 -> 1 asks for a reset
+ *   port 92H                bit 0 0 -> 1 asks for a reset; bit 1, A20, is on: turning it off stops the machine
  *   isa-debug-exit   F4H    any write stops the machine with the value written
  *   POST             80H    accepted and forgotten; software uses it to wait
+ *
+ * A reset stops the run (STOP_RESET): the machine does not restart from its image.
  */
 #ifndef SIM_PLATFORM_POWER_H
 #define SIM_PLATFORM_POWER_H
@@ -17,9 +20,15 @@ struct machine;
 struct power;
 struct state;
 
-struct power *power_new(struct machine *); /* maps its ports, CF9H excepted */
+/* Maps its ports, CF9H excepted.  'sci' is told the level of the system control interrupt when it changes. */
+struct power *power_new(struct machine *, void (*sci)(void *ctx, bool high), void *ctx);
 void power_free(struct power *);
 void power_state(struct power *, struct state *);
+
+/* Somebody presses the power button now. */
+void power_button(struct power *);
+/* Something on the board pulls the reset line; 'by' says what, for people. */
+void power_reset(struct power *, const char *by);
 
 /* Port CF9H lies inside the PCI address register; pci.c hands byte accesses on. */
 uint8_t power_reset_read(const struct power *);

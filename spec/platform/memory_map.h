@@ -8,6 +8,7 @@
  *   0xC0000000     32-bit BAR window (512 MiB)
  *   0xE0000000     PCI Express configuration space, ECAM (256 MiB: buses 0-255)
  *   0xFEC00000     I/O APIC
+ *   0xFED00000     HPET
  *   0xFED90000     VT-d remapping hardware
  *   0xFEE00000     local APIC page; MSI addresses 0xFEExxxxx
  *   0xFF000000     memory-as-a-device for test suites (64 KiB)
@@ -31,6 +32,8 @@
 #define ECAM_SIZE 0x10000000ull
 #define IOAPIC_BASE 0xFEC00000ull
 #define IOAPIC_SIZE 0x1000ull
+#define HPET_BASE 0xFED00000ull
+#define HPET_SIZE 0x400ull
 #define VTD_BASE 0xFED90000ull
 #define VTD_SIZE 0x1000ull
 #define LAPIC_BASE 0xFEE00000ull
@@ -44,11 +47,15 @@
 
 /* --- I/O ports --- */
 #define PORT_PIC1 0x20
+#define PORT_PIT 0x40          /* 4 ports */
+#define PORT_61 0x61           /* gates of the PIT, speaker, error bits */
 #define PORT_RTC_INDEX 0x70
 #define PORT_RTC_DATA 0x71
 #define PORT_POST 0x80
+#define PORT_92 0x92           /* A20 and fast reset */
 #define PORT_PIC2 0xA0
 #define PORT_DEBUG_EXIT 0xF4   /* isa-debug-exit, 4 ports */
+#define PORT_COM2 0x2F8        /* 8 ports */
 #define PORT_COM1 0x3F8        /* 8 ports */
 #define PORT_ELCR 0x4D0        /* edge/level control, 2 ports */
 #define PORT_PM1A_EVT 0x600    /* ACPI PM1 status and enable, 4 ports */
@@ -60,7 +67,10 @@
 #define PCI_PORTS_BASE 0xC000  /* where firmware puts I/O BARs */
 #define PCI_PORTS_SIZE 0x4000
 
-/* --- interrupt lines (ISA = GSI, I/O APIC inputs) --- */
+/* --- interrupt lines (ISA = GSI = I/O APIC input, but for the timer's) --- */
+#define IRQ_TIMER 0        /* at I/O APIC input 2; input 0 has the 8259s' INTR */
+#define GSI_TIMER 2
+#define IRQ_COM2 3
 #define IRQ_COM1 4
 #define IRQ_RTC 8
 #define IRQ_SCI 9
@@ -68,10 +78,16 @@
 #define PCI_INTX_GSI 16 /* interrupt pins of PCI devices, shared */
 #define PCI_INTX_LINES 4
 
+/* --- clocks --- */
+#define PIT_HZ 1193182
+#define HPET_PERIOD_FS 10000000 /* 100 MHz */
+#define HPET_GSIS 0x00F00000u   /* lines that HPET timers can be routed to: 20-23 */
+
 /* --- ACPI facts --- */
 #define PM_TIMER_HZ 3579545 /* ACPI Specification "Power Management Timer" */
 #define ACPI_S5_SLP_TYP 5   /* what the DSDT's \_S5 package says */
 #define IOAPIC_ID 0
 #define VTD_IOAPIC_BDF 0xF0F8 /* source id of the I/O APIC: bus 0xF0, device 31, function 0 */
+#define VTD_HPET_BDF 0xF078   /* of the HPET's messages: device 15, function 0 */
 
 #endif

@@ -49,6 +49,10 @@ bool apic_pending(const struct cpu *cpu, uint8_t *vector)
 {
     int requested = highest(cpu->apic->irr);
 
+    if (apic_extint_pending(cpu)) {
+        *vector = 0;
+        return true;
+    }
     if (requested < 0 || requested >> 4 <= apic_ppr(cpu) >> 4) {
         return false;
     }
@@ -61,6 +65,10 @@ uint8_t apic_acknowledge(struct cpu *cpu)
     struct apic *a = cpu->apic;
     uint8_t vector;
 
+    if (apic_extint_pending(cpu)) {
+        a->extint = false;
+        return a->board.acknowledge(a->board.ctx);
+    }
     if (!apic_pending(cpu, &vector)) {
         return (uint8_t)a->svr;
     }
@@ -88,9 +96,10 @@ void apic_eoi(struct cpu *cpu)
         return;
     }
     set_bit(a->isr, (uint8_t)vector, false);
-    if (test_bit(a->tmr, (uint8_t)vector) && a->eoi) {
-        a->eoi(a->eoi_ctx, (uint8_t)vector);
+    if (test_bit(a->tmr, (uint8_t)vector) && a->board.eoi) {
+        a->board.eoi(a->board.ctx, (uint8_t)vector);
     }
+    apic_pins_eoi(cpu, (uint8_t)vector);
     look_again(cpu);
 }
 
@@ -156,6 +165,7 @@ static void reset_registers(struct cpu *cpu)
     a->svr = 0xff;
     a->esr = a->esr_pending = 0;
     a->icr = a->icr_high = 0;
+    a->extint = false;
     memset(a->irr, 0, sizeof(a->irr));
     memset(a->isr, 0, sizeof(a->isr));
     memset(a->tmr, 0, sizeof(a->tmr));
@@ -218,11 +228,10 @@ enum exec_result apic_base_write(struct cpu *cpu, uint64_t value)
     return EXEC_OK;
 }
 
-void apic_set_eoi_hook(struct machine *machine, void (*eoi)(void *ctx, uint8_t vector), void *ctx)
+void apic_set_board(struct machine *machine, const struct apic_board *board)
 {
     for (unsigned i = 0; i < machine->cpu_count; i++) {
-        machine->cpu[i]->apic->eoi = eoi;
-        machine->cpu[i]->apic->eoi_ctx = ctx;
+        machine->cpu[i]->apic->board = *board;
     }
 }
 
@@ -242,6 +251,8 @@ void apic_state(struct cpu *cpu, struct state *state)
     STATE_VISIT(state, a->tmr);
     STATE_VISIT(state, a->icr);
     STATE_VISIT(state, a->icr_high);
+    STATE_VISIT(state, a->pins);
+    STATE_VISIT(state, a->extint);
     STATE_VISIT(state, a->timer_initial);
     STATE_VISIT(state, a->timer_divide);
     STATE_VISIT(state, a->timer_start);

@@ -3,7 +3,7 @@
  * SDM Vol 3A "Advanced Programmable Interrupt Controller".  What is modelled: identification,
  * local vector table (timer, LINT0/1, error, thermal, performance, CMCI absent), IRR/ISR/TMR,
  * task and processor priority, EOI with its broadcast to the I/O APIC, interrupt commands with all
- * delivery modes and shorthands, self-IPI, error status, and the timer in one-shot, periodic and
+ * delivery modes and shorthands, self-IPI, error status, interrupt pins, and the timer in one-shot, periodic and
  * TSC-deadline mode.
  *
  * Complications.  First, there are two ways in (a page of 16-byte slots and MSRs 800H-8FFH) with
@@ -49,8 +49,16 @@ bool apic_deliver(struct machine *, const struct apic_message *);
  * False: the address is not in FEExxxxxH or nobody accepted it. */
 bool apic_deliver_msi(struct machine *, uint64_t address, uint32_t data);
 
-/* Who wants to hear of EOIs of level-triggered vectors (the I/O APIC). */
-void apic_set_eoi_hook(struct machine *, void (*eoi)(void *ctx, uint8_t vector), void *ctx);
+/* What the APICs ask of the board. */
+struct apic_board {
+    void *ctx;
+    void (*eoi)(void *ctx, uint8_t vector); /* EOI of a level-triggered vector: for the I/O APIC */
+    uint8_t (*acknowledge)(void *ctx);      /* ExtINT: vector from the 8259 pair */
+};
+void apic_set_board(struct machine *, const struct apic_board *);
+
+/* The level of an interrupt pin: 0 LINT0 (INTR while the APIC is disabled), 1 LINT1 (NMI). */
+void apic_set_pin(struct cpu *, unsigned pin, bool high);
 
 /* --- for the processor ------------------------------------------------------ */
 
@@ -78,9 +86,10 @@ uint8_t apic_tpr(const struct cpu *);
 void apic_set_tpr(struct cpu *, uint8_t);              /* CR8 is TPR[7:4] */
 uint32_t apic_id(const struct cpu *);                  /* 32-bit in x2APIC mode */
 
-/* Highest-priority interrupt that the processor priority lets through.  False: none. */
+/* Highest-priority interrupt that the processor priority lets through, ExtINT before all others (its vector is only
+ * known when it is acknowledged: 0 here).  False: none. */
 bool apic_pending(const struct cpu *, uint8_t *vector);
-/* Takes it: IRR to ISR; returns its vector, or the spurious vector if it has gone. */
+/* Takes it: IRR to ISR, or the 8259s' acknowledge; returns its vector, or the spurious vector if it has gone. */
 uint8_t apic_acknowledge(struct cpu *);
 
 /* Raises a fixed, edge-triggered interrupt in this APIC (posted interrupts, tests). */

@@ -63,7 +63,11 @@ static bool accept(struct cpu *cpu, const struct apic_message *m)
         cpu->sipi_vector = m->vector;
         cpu_attend(cpu, ATTN_SIPI);
         return true;
-    default: /* SMI: no SMM here; ExtINT: the 8259 pair is masked and never asks */
+    case APIC_EXTINT:
+        cpu->apic->extint = true;
+        cpu_attend(cpu, ATTN_INTR);
+        return true;
+    default: /* SMI: no SMM here */
         TRACE(cpu->machine, cpu->now, TRACE_GUEST_ERROR, cpu->index, m->mode, m->vector, 0);
         return false;
     }

@@ -17,6 +17,9 @@ enum apic_register {
 enum { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_COUNT };
 
 #define LVT_MASKED (1u << 16)
+#define LVT_LEVEL (1u << 15)
+#define LVT_REMOTE_IRR (1u << 14)
+#define LVT_MODE(lvt) ((lvt) >> 8 & 7)
 #define LVT_TIMER_MODE (3u << 17)
 #define LVT_TIMER_PERIODIC (1u << 17)
 #define LVT_TIMER_DEADLINE (2u << 17)
@@ -52,8 +55,9 @@ struct apic {
     struct event timer;
     struct apic_ipi ipi[IPIS_IN_FLIGHT];
     uint32_t ipi_next;              /* oldest slot: they are used in turn */
-    void (*eoi)(void *ctx, uint8_t vector);
-    void *eoi_ctx;
+    uint8_t pins;                   /* levels of LINT0 and LINT1 */
+    bool extint;                    /* an ExtINT message came and waits for its acknowledge */
+    struct apic_board board;
 };
 
 static inline bool apic_is_enabled(const struct cpu *cpu)
@@ -64,6 +68,11 @@ static inline bool apic_is_x2(const struct cpu *cpu)
 {
     return cpu->msr.apic_base & APIC_BASE_X2APIC;
 }
+
+/* apic_pins.c */
+bool apic_extint_pending(const struct cpu *);
+void apic_pins_look(struct cpu *);                  /* an LVT entry of a pin changed */
+void apic_pins_eoi(struct cpu *, uint8_t vector);
 
 /* apic.c */
 uint8_t apic_ppr(const struct cpu *);

@@ -81,6 +81,7 @@ static void write_lvt(struct cpu *cpu, unsigned number, uint32_t value)
         apic_timer_lvt_write(cpu, value);
     } else {
         *lvt = value | (*lvt & LVT_READ_ONLY);
+        apic_pins_look(cpu);
     }
     bool fixed = number == REG_LVT_TIMER || number == REG_LVT_ERROR || (value >> 8 & 7) == APIC_FIXED;
     if (fixed && !(value & LVT_MASKED) && (value & 0xff) < 16) {

@@ -99,7 +99,7 @@ static void eoi_of_level_interrupts_is_broadcast(void **state)
 
     (void)state;
     eoi_vector = 0;
-    apic_set_eoi_hook(&f->machine, note_eoi, NULL);
+    apic_set_board(&f->machine, &(struct apic_board){ .eoi = note_eoi });
     apic_raise(f->cpu, 0x40, true);
     assert_int_equal(reg(f->cpu, TMR + 0x20), 1);
     assert_int_equal(reg(f->cpu, IRR + 0x20), 1);

@@ -105,11 +105,17 @@ apic_deliver_msi(struct machine *m, uint64_t address, uint32_t data)
 }
 
 void
-apic_set_eoi_hook(struct machine *m, void (*eoi)(void *ctx, uint8_t vector), void *ctx)
+apic_set_board(struct machine *m, const struct apic_board *board)
 {
     (void)m;
-    fake.eoi = eoi;
-    fake.eoi_ctx = ctx;
+    fake.board = *board;
+}
+
+void
+apic_set_pin(struct cpu *cpu, unsigned pin, bool high)
+{
+    (void)cpu;
+    fake.pin[pin] = high;
 }
 
 uint64_t

@@ -14,8 +14,8 @@ struct fake_log {
     uint64_t msi_address[FAKE_MESSAGES];        /* from apic_deliver_msi */
     uint32_t msi_data[FAKE_MESSAGES];
     unsigned msi_count;
-    void (*eoi)(void *ctx, uint8_t vector);
-    void *eoi_ctx;
+    struct apic_board board;
+    bool pin[2];                                /* LINT0 and LINT1 of the last processor */
     /* What a processor does in its part of a round; NULL: let time pass. */
     void (*run)(struct cpu *, uint64_t until, void *ctx);
     void *run_ctx;

@@ -249,21 +249,11 @@ rtc_announces_updates(void **unused)
     assert_int_equal(cmos(m, 0x0A) & 0x80, 0x80);
     m->now = MACHINE_TSC_HZ;
     assert_int_equal(cmos(m, 0x0A) & 0x80, 0);
-    assert_int_equal(cmos(m, 0x0C), 0x10);
+    assert_int_equal(cmos(m, 0x0C) & 0x10, 0x10);
     assert_int_equal(cmos(m, 0x0C), 0);
     assert_int_equal(cmos(m, 0x0D), 0x80);
     cmos_set(m, 0x40, 0x99); /* plain memory */
     assert_int_equal(cmos(m, 0x40), 0x99);
-    machine_free(m);
-}
-
-static void
-rtc_interrupts_are_refused_loudly(void **unused)
-{
-    (void)unused;
-    struct machine *m = fake_machine(1, MIB);
-    cmos_set(m, 0x0B, 0x42);
-    assert_int_equal(m->stop, STOP_UNIMPLEMENTED);
     machine_free(m);
 }
 
@@ -283,6 +273,9 @@ writes_that_stop_the_machine(void **unused)
         { 0xCF9, 1, 0x02, STOP_NONE, 0 },
         { 0xCF8, 4, 0x80000600, STOP_NONE, 0 }, /* a configuration address, not a reset */
         { 0x80, 1, 0, STOP_NONE, 0 },
+        { 0x92, 1, 0x03, STOP_RESET, 0 },
+        { 0x92, 1, 0x02, STOP_NONE, 0 },
+        { 0x92, 1, 0x00, STOP_UNIMPLEMENTED, 0 },
     };
     for (unsigned i = 0; i < sizeof row / sizeof *row; i++) {
         struct machine *m = fake_machine(1, MIB);
@@ -315,10 +308,10 @@ pm1_is_always_in_acpi_mode(void **unused)
     assert_int_equal(in(m, 0x604, 2) & 1, 1);
     out(m, 0x604, 2, 0);
     assert_int_equal(in(m, 0x604, 2), 1);
-    out(m, 0x602, 2, 0x0321);
-    assert_int_equal(in(m, 0x602, 2), 0x0321);
+    out(m, 0x602, 2, 0x0121);
+    assert_int_equal(in(m, 0x602, 2), 0x0121);
     out(m, 0x600, 2, 0xFFFF);
-    assert_int_equal(in(m, 0x600, 4), 0x03210000);
+    assert_int_equal(in(m, 0x600, 4), 0x01210000);
     machine_free(m);
 }
 
@@ -425,15 +418,66 @@ pic_rotates_and_polls(void **unused)
 }
 
 static void
-an_unmasked_8259_is_refused_loudly(void **unused)
+pic_nests_slaves_in_special_fully_nested_mode(void **unused)
+{
+    (void)unused;
+    for (unsigned nested = 0; nested < 2; nested++) {
+        struct pic *p = pic_ready();
+        pic_write(p, 0, 0, 0x11);
+        pic_write(p, 0, 1, 0x20);
+        pic_write(p, 0, 1, 4);
+        pic_write(p, 0, 1, nested ? 0x11 : 0x01);
+        pic_set_line(p, 12, true);
+        assert_int_equal(pic_acknowledge(p), 0x2C);
+        pic_set_line(p, 8, true);
+        assert_int_equal(pic_pending(p), nested);
+        pic_free(p);
+    }
+}
+
+static void
+pic_slave_with_automatic_eoi_asks_once_per_request(void **unused)
+{
+    (void)unused;
+    struct pic *p = pic_ready();
+    for (unsigned chip = 0; chip < 2; chip++) {
+        pic_write(p, chip, 0, 0x11);
+        pic_write(p, chip, 1, chip ? 0x28 : 0x20);
+        pic_write(p, chip, 1, chip ? 2 : 4);
+        pic_write(p, chip, 1, 3);
+    }
+    pic_set_line(p, 8, true);
+    pic_set_line(p, 12, true);
+    assert_int_equal(pic_acknowledge(p), 0x28);
+    assert_true(pic_pending(p));
+    assert_int_equal(pic_acknowledge(p), 0x2C);
+    assert_false(pic_pending(p));
+    pic_free(p);
+}
+
+static void
+the_8259s_drive_lint0_and_input_0_of_the_io_apic(void **unused)
 {
     (void)unused;
     struct machine *m = fake_machine(1, MIB);
+    route(m, 0, 0x700);       /* ExtINT */
+    route(m, 4, 0x44);
     out(m, 0x21, 1, 0xFF);
     platform_set_line(m->platform, 4, true);
-    assert_int_equal(m->stop, STOP_NONE);
+    assert_false(fake.pin[0]);
+    assert_int_equal(fake.msi_count, 1);
     out(m, 0x21, 1, 0xEF);
-    assert_int_equal(m->stop, STOP_UNIMPLEMENTED);
+    assert_true(fake.pin[0]);
+    assert_int_equal(fake.msi_count, 2);
+    assert_int_equal(fake.msi_data[1], 0x700);
+    assert_int_equal(fake.board.acknowledge(fake.board.ctx), 0x0C);
+    assert_false(fake.pin[0]);
+    platform_set_line(m->platform, 0, true); /* line 0 is input 2 */
+    route(m, 2, 0x42);
+    platform_set_line(m->platform, 0, false);
+    platform_set_line(m->platform, 0, true);
+    assert_int_equal(fake.msi_count, 3);
+    assert_int_equal(fake.msi_data[2], 0x42);
     machine_free(m);
 }
 
@@ -487,9 +531,9 @@ a_level_waits_for_its_eoi_and_asks_again(void **unused)
     platform_set_line(m->platform, 20, false);
     platform_set_line(m->platform, 20, true);
     assert_int_equal(fake.msi_count, 1);
-    fake.eoi(fake.eoi_ctx, 0x54);
+    fake.board.eoi(fake.board.ctx, 0x54);
     assert_int_equal(fake.msi_count, 1);
-    fake.eoi(fake.eoi_ctx, 0x55); /* still high */
+    fake.board.eoi(fake.board.ctx, 0x55); /* still high */
     assert_int_equal(fake.msi_count, 2);
     platform_set_line(m->platform, 20, false);
     wr32(m, IOAPIC_BASE + 0x40, 0x55); /* the EOI register does the same */
@@ -564,7 +608,6 @@ main(void)
         cmocka_unit_test(rtc_speaks_binary_and_twelve_hours),
         cmocka_unit_test(rtc_can_be_set),
         cmocka_unit_test(rtc_announces_updates),
-        cmocka_unit_test(rtc_interrupts_are_refused_loudly),
         cmocka_unit_test(writes_that_stop_the_machine),
         cmocka_unit_test(pm_timer_runs_at_its_frequency_and_wraps),
         cmocka_unit_test(pm1_is_always_in_acpi_mode),
@@ -573,7 +616,9 @@ main(void)
         cmocka_unit_test(pic_masks_and_gives_the_spurious_vector),
         cmocka_unit_test(pic_level_inputs_ask_again),
         cmocka_unit_test(pic_rotates_and_polls),
-        cmocka_unit_test(an_unmasked_8259_is_refused_loudly),
+        cmocka_unit_test(pic_nests_slaves_in_special_fully_nested_mode),
+        cmocka_unit_test(pic_slave_with_automatic_eoi_asks_once_per_request),
+        cmocka_unit_test(the_8259s_drive_lint0_and_input_0_of_the_io_apic),
         cmocka_unit_test(ioapic_identifies_itself),
         cmocka_unit_test(an_edge_delivers_once_and_a_masked_edge_is_lost),
         cmocka_unit_test(a_level_waits_for_its_eoi_and_asks_again),
