@@ -63,7 +63,7 @@ boot_options_help(void)
         snprintf(left, sizeof left, "%s %s", rows[i].name, rows[i].value);
         printf("  %-29s %s\n", left, rows[i].help);
     }
-    printf("\nexit status: power-off 0; isa-debug-exit value v gives (v << 1) | 1; time limit 124;\n"
+    printf("\nexit status: power-off and reset 0; isa-debug-exit value v gives (v << 1) | 1; time limit 124;\n"
            "triple fault 3; unusable image or options 2; Ctrl-C 130; anything else 1\n\n"
            "examples:\n"
            "  hvlab boot build/gcc-release/images/hv-microkernel.elf --no-vtx\n"

@@ -81,7 +81,8 @@ static int
 exit_status(const struct machine *m, enum machine_stop stop)
 {
     switch (stop) {
-    case STOP_POWER_OFF: return EXIT_GOOD;
+    case STOP_POWER_OFF:
+    case STOP_RESET: return EXIT_GOOD;
     case STOP_DEBUG_EXIT: return (int)((m->stop_code << 1 | 1) & 0xff);
     case STOP_LIMIT: return cli_interrupted() ? EXIT_INTERRUPTED : EXIT_LIMIT;
     case STOP_TRIPLE_FAULT: return EXIT_TRIPLE_FAULT;

@@ -119,8 +119,8 @@ put_port(struct table *t, uint32_t offset, uint16_t port, unsigned bits, unsigne
 static uint64_t
 fadt(struct writer *w, uint64_t dsdt_spa, uint64_t facs_spa)
 {
-    enum { WBINVD = 1 << 0, PROC_C1 = 1 << 2, NO_PWR_BUTTON = 1 << 4, NO_SLP_BUTTON = 1 << 5,
-           NO_FIX_RTC = 1 << 6, TMR_VAL_EXT = 1 << 8, RESET_REG = 1 << 10 };
+    enum { WBINVD = 1 << 0, PROC_C1 = 1 << 2, NO_SLP_BUTTON = 1 << 5,
+           TMR_VAL_EXT = 1 << 8, RESET_REG = 1 << 10 };
     enum { LEGACY_DEVICES = 1 << 0, NO_VGA = 1 << 2 };
     struct table t;
     begin(&t, "FACP", 4);
@@ -139,7 +139,7 @@ fadt(struct writer *w, uint64_t dsdt_spa, uint64_t facs_spa)
     put(&t, 98, 0xFFFF, 2);
     put(&t, 108, 0x32, 1);             /* CMOS century */
     put(&t, 109, LEGACY_DEVICES | NO_VGA, 2);
-    put(&t, 112, WBINVD | PROC_C1 | NO_PWR_BUTTON | NO_SLP_BUTTON | NO_FIX_RTC | TMR_VAL_EXT |
+    put(&t, 112, WBINVD | PROC_C1 | NO_SLP_BUTTON | TMR_VAL_EXT |
                      RESET_REG, 4);
     put_port(&t, 116, PORT_RESET, 8, 1);
     put(&t, 128, 0x06, 1);             /* value that resets */
@@ -150,7 +150,7 @@ fadt(struct writer *w, uint64_t dsdt_spa, uint64_t facs_spa)
     return finish(w, &t);
 }
 
-/* --- MADT, MCFG, DMAR ------------------------------------------------------------- */
+/* --- MADT, HPET, MCFG, DMAR ------------------------------------------------------------- */
 
 static uint64_t
 madt(struct writer *w)
@@ -167,12 +167,29 @@ madt(struct writer *w)
     append(&t, 1 | 12 << 8 | IOAPIC_ID << 16, 4);
     append(&t, IOAPIC_BASE, 4);
     append(&t, 0, 4);                                  /* first GSI */
+    append(&t, 2 | 10 << 8 | IRQ_TIMER << 24, 4);      /* override: the timer is at input 2 */
+    append(&t, GSI_TIMER, 4);
+    append(&t, 0, 2);
     append(&t, 2 | 10 << 8 | IRQ_SCI << 24, 4);        /* override: SCI is level, active high */
     append(&t, IRQ_SCI, 4);
     append(&t, 0x000D, 2);
     append(&t, 4 | 6 << 8 | 0xFF << 16, 3);            /* NMI: every processor's LINT1 */
     append(&t, 0, 2);
     append(&t, 1, 1);
+    return finish(w, &t);
+}
+
+static uint64_t
+hpet(struct writer *w)
+{
+    struct table t;
+    begin(&t, "HPET", 1);
+    append(&t, mem_mmio_read(w->machine->mem, HPET_BASE, 4), 4); /* "event timer block ID" */
+    append(&t, 0 | 64 << 8, 4);                        /* memory, 64 bits */
+    append(&t, HPET_BASE, 8);
+    append(&t, 0, 1);                                  /* number */
+    append(&t, 128, 2);                                /* smallest period that loses no interrupt [ticks] */
+    append(&t, 0, 1);
     return finish(w, &t);
 }
 
@@ -191,30 +208,36 @@ mcfg(struct writer *w)
 static uint64_t
 dmar(struct writer *w)
 {
-    enum { INTR_REMAP = 1, INCLUDE_PCI_ALL = 1, SCOPE_IOAPIC = 3 };
+    enum { INTR_REMAP = 1, INCLUDE_PCI_ALL = 1, SCOPE_SIZE = 8 };
+    static const struct { uint8_t type, id; uint16_t bdf; } scope[] = {
+        { 3, IOAPIC_ID, VTD_IOAPIC_BDF }, { 4, 0, VTD_HPET_BDF }, /* I/O APIC, HPET */
+    };
+    enum { SCOPES = sizeof scope / sizeof *scope };
     struct table t;
     begin(&t, "DMAR", 1);
     append(&t, CPU_PHYS_BITS - 1, 1);
     append(&t, INTR_REMAP, 1);
     t.size += 10;
     append(&t, 0, 2);                                  /* DRHD */
-    append(&t, 16 + 8, 2);
+    append(&t, 16 + SCOPES * SCOPE_SIZE, 2);
     append(&t, INCLUDE_PCI_ALL, 1);
     append(&t, 0, 1);
     append(&t, 0, 2);
     append(&t, VTD_BASE, 8);
-    append(&t, SCOPE_IOAPIC | 8 << 8, 2);
-    append(&t, 0, 2);
-    append(&t, IOAPIC_ID, 1);
-    append(&t, VTD_IOAPIC_BDF >> 8, 1);
-    append(&t, VTD_IOAPIC_BDF >> 3 & 0x1F, 1);
-    append(&t, VTD_IOAPIC_BDF & 7, 1);
+    for (unsigned i = 0; i < SCOPES; i++) {
+        append(&t, scope[i].type | SCOPE_SIZE << 8, 2);
+        append(&t, 0, 2);
+        append(&t, scope[i].id, 1);
+        append(&t, scope[i].bdf >> 8, 1);
+        append(&t, scope[i].bdf >> 3 & 0x1F, 1);
+        append(&t, scope[i].bdf & 7, 1);
+    }
     return finish(w, &t);
 }
 
 /* --- roots ------------------------------------------------------------------------ */
 
-enum { TABLES = 4 };
+enum { TABLES = 5 };
 
 /* XSDT with 64-bit entries; RSDT, for software of ACPI 1.0, with 32-bit ones. */
 static uint64_t
@@ -234,7 +257,7 @@ acpi_tables_write(struct machine *m)
     struct writer w = { m, ACPI_TABLES_BASE + RSDP_SIZE };
     uint64_t dsdt_spa = dsdt(&w), facs_spa = facs(&w);
     const uint64_t table[TABLES] = {
-        fadt(&w, dsdt_spa, facs_spa), madt(&w), mcfg(&w), dmar(&w),
+        fadt(&w, dsdt_spa, facs_spa), madt(&w), hpet(&w), mcfg(&w), dmar(&w),
     };
     uint64_t rsdt = root(&w, "RSDT", 4, table), xsdt = root(&w, "XSDT", 8, table);
     struct table t = { .size = RSDP_SIZE };

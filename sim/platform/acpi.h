@@ -1,10 +1,10 @@
 /* ACPI tables: what firmware says about the machine.
  *
  *   RSDP -> XSDT -> FADT -> DSDT (spec/platform/dsdt.asl), FACS
- *                   MADT (processors, I/O APIC)   MCFG (ECAM)   DMAR (VT-d)
+ *                   MADT (processors, I/O APIC)   HPET   MCFG (ECAM)   DMAR (VT-d)
  *
  * Written once, at machine_new, into RAM at ACPI_TABLES_BASE.  Numbers come
- * from spec/platform/memory_map.h and the machine's configuration; there is no HPET.
+ * from spec/platform/memory_map.h and the machine's configuration.
  */
 #ifndef SIM_PLATFORM_ACPI_H
 #define SIM_PLATFORM_ACPI_H

@@ -8,6 +8,7 @@
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
 #include "sim/platform/acpi.h"
+#include "sim/platform/firmware.h"
 #include "sim/platform/hpet.h"
 #include "sim/platform/ioapic.h"
 #include "sim/platform/pci_priv.h"
@@ -104,6 +105,9 @@ rtc_line(void *ctx, bool high)
 {
     struct platform *p = ctx;
     p->rtc_high = high;
+    if (high) {
+        power_clock(p->power);
+    }
     if (!p->hpet_legacy) {
         platform_set_line(p, IRQ_RTC, high);
     }
@@ -298,6 +302,7 @@ platform_new(struct machine *m)
     apic_set_board(m, &board);
     map_regions(p);
     p->rsdp = acpi_tables_write(m);
+    firmware_set_up_processors(m);
     return p;
 }
 

@@ -2,7 +2,7 @@
  *
  * platform_new builds the devices below on the machine's memory and ports,
  * leaves the machine as firmware would (interrupt controllers masked, BARs
- * assigned, ACPI tables in memory) and joins interrupt lines to the I/O APIC
+ * assigned, ACPI tables in memory, firmware.h) and joins interrupt lines to the I/O APIC
  * and the 8259 pair.
  *
  *   COM1, COM2 16550 (uart.h)   RTC/CMOS (rtc.h)   PIT and port 61H (pit.h)

@@ -10,8 +10,8 @@
 #include "spec/platform/memory_map.h"
 
 /* ACPI Specification "PM1 Control Registers" */
-enum { PM1_TIMER = 1 << 0, PM1_GLOBAL = 1 << 5, PM1_POWER_BUTTON = 1 << 8 };
-enum { PM1_ENABLES = PM1_TIMER | PM1_GLOBAL | PM1_POWER_BUTTON, PM1_SIGNALS = PM1_TIMER | PM1_POWER_BUTTON };
+enum { PM1_TIMER = 1 << 0, PM1_GLOBAL = 1 << 5, PM1_POWER_BUTTON = 1 << 8, PM1_RTC = 1 << 10 };
+enum { PM1_SIGNALS = PM1_TIMER | PM1_POWER_BUTTON | PM1_RTC, PM1_ENABLES = PM1_SIGNALS | PM1_GLOBAL };
 enum { PM1_SCI_EN = 1 << 0, PM1_SLP_TYP_SHIFT = 10, PM1_SLP_EN = 1 << 13 };
 enum { TIMER_CARRY = 31 }; /* TMR_STS: bit 31 of the timer changes, as TMR_VAL_EXT says */
 enum { P92_RESET = 1 << 0, P92_A20 = 1 << 1 };
@@ -74,12 +74,24 @@ carry(void *ctx, uint64_t now)
     sci_update(ctx);
 }
 
+static void
+signal(struct power *p, uint16_t status)
+{
+    catch_up(p);
+    p->pm1_status |= status;
+    sci_update(p);
+}
+
 void
 power_button(struct power *p)
 {
-    catch_up(p);
-    p->pm1_status |= PM1_POWER_BUTTON;
-    sci_update(p);
+    signal(p, PM1_POWER_BUTTON);
+}
+
+void
+power_clock(struct power *p)
+{
+    signal(p, PM1_RTC);
 }
 
 static uint64_t

@@ -1,6 +1,6 @@
 /* Power, reset, exit and the ACPI fixed hardware.
  *
- *   PM1a event block 600H   status and enable: timer carry and power button; an enabled one raises the SCI
+ *   PM1a event block 600H   status and enable: timer carry, power button, clock; an enabled one raises the SCI
  *   PM1a control     604H   SCI_EN is always 1; SLP_EN with S5's type powers off
  *   PM timer         608H   32 bits at 3.579545 MHz (ACPI "Power Management Timer")
  *   reset control    CF9H   RST_CPU 0 -> 1 asks for a reset
@@ -27,6 +27,8 @@ void power_state(struct power *, struct state *);
 
 /* Somebody presses the power button now. */
 void power_button(struct power *);
+/* The clock raises its interrupt line. */
+void power_clock(struct power *);
 /* Something on the board pulls the reset line; 'by' says what, for people. */
 void power_reset(struct power *, const char *by);
 

@@ -21,7 +21,9 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "HVLAB ", "HVLABPC ", 1)
                     0, 0x0000, 0x00FF, 0, 0x0100)
                 IO (Decode16, 0x0CF8, 0x0CF8, 1, 8)
                 WordIO (ResourceProducer, MinFixed, MaxFixed, PosDecode, EntireRange,
-                    0, 0xC000, 0xFFFF, 0, 0x4000)
+                    0, 0x0000, 0x0CF7, 0, 0x0CF8)
+                WordIO (ResourceProducer, MinFixed, MaxFixed, PosDecode, EntireRange,
+                    0, 0x0D00, 0xFFFF, 0, 0xF300)
                 DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable, ReadWrite,
                     0, 0xC0000000, 0xDFFFFFFF, 0, 0x20000000)
                 QWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, Cacheable, ReadWrite,
@@ -70,16 +72,59 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "HVLAB ", "HVLABPC ", 1)
             })
         }
 
+        Device (COM2)
+        {
+            Name (_HID, EisaId ("PNP0501"))
+            Name (_UID, 2)
+            Name (_CRS, ResourceTemplate ()
+            {
+                IO (Decode16, 0x02F8, 0x02F8, 0, 8)
+                IRQNoFlags () { 3 }
+            })
+        }
+
         Device (RTC)
         {
             Name (_HID, EisaId ("PNP0B00"))
             Name (_CRS, ResourceTemplate ()
             {
                 IO (Decode16, 0x0070, 0x0070, 0, 2)
+                IRQNoFlags () { 8 }
             })
         }
 
-        /* Fixed addresses that nobody may hand out: ECAM, VT-d, ports of the chipset. */
+        Device (TIMR)
+        {
+            Name (_HID, EisaId ("PNP0100"))
+            Name (_CRS, ResourceTemplate ()
+            {
+                IO (Decode16, 0x0040, 0x0040, 0, 4)
+                IRQNoFlags () { 0 }
+            })
+        }
+
+        Device (PIC)
+        {
+            Name (_HID, EisaId ("PNP0000"))
+            Name (_CRS, ResourceTemplate ()
+            {
+                IO (Decode16, 0x0020, 0x0020, 0, 2)
+                IO (Decode16, 0x00A0, 0x00A0, 0, 2)
+                IO (Decode16, 0x04D0, 0x04D0, 0, 2)
+                IRQNoFlags () { 2 }
+            })
+        }
+
+        Device (HPET)
+        {
+            Name (_HID, EisaId ("PNP0103"))
+            Name (_CRS, ResourceTemplate ()
+            {
+                Memory32Fixed (ReadOnly, 0xFED00000, 0x400)
+            })
+        }
+
+        /* Fixed addresses that nobody may hand out: ECAM, ports of the chipset.  VT-d's page is in the memory map. */
         Device (BRD)
         {
             Name (_HID, EisaId ("PNP0C02"))
@@ -87,9 +132,9 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "HVLAB ", "HVLABPC ", 1)
             Name (_CRS, ResourceTemplate ()
             {
                 Memory32Fixed (ReadWrite, 0xE0000000, 0x10000000)
-                Memory32Fixed (ReadWrite, 0xFED90000, 0x1000)
+                IO (Decode16, 0x0061, 0x0061, 0, 1)
+                IO (Decode16, 0x0092, 0x0092, 0, 1)
                 IO (Decode16, 0x0600, 0x0600, 0, 12)
-                IO (Decode16, 0x04D0, 0x04D0, 0, 2)
             })
         }
     }

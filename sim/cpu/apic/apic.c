@@ -221,6 +221,7 @@ enum exec_result apic_base_write(struct cpu *cpu, uint64_t value)
     cpu->msr.apic_base = value;
     if (!enable && old & APIC_BASE_ENABLE) {
         reset_registers(cpu);
+        look_again(cpu); /* LINT0 is INTR now */
     }
     if (x2 && !(old & APIC_BASE_X2APIC)) {
         cpu->apic->icr_high = 0;

@@ -530,6 +530,124 @@ static void the_page_is_each_processors_own(void **state)
     fixture_free(f);
 }
 
+/* --- pins -------------------------------------------------------------------------------- */
+
+enum { LINT0 = 0x350, LINT1 = 0x360, LEVEL = 1 << 15, REMOTE_IRR = 1 << 14 };
+
+static uint8_t controller(void *ctx)
+{
+    struct cpu *cpu = ctx;
+
+    apic_set_pin(cpu, 0, false);
+    return 0x28;
+}
+
+static struct fixture *wired(void)
+{
+    struct fixture *f = enabled(1);
+
+    apic_set_board(&f->machine, &(struct apic_board){ .ctx = f->cpu, .acknowledge = controller });
+    f->cpu->attention = 0;
+    return f;
+}
+
+static void an_extint_pin_asks_the_external_controller(void **state)
+{
+    struct fixture *f = wired();
+
+    (void)state;
+    apic_set_pin(f->cpu, 0, true); /* masked since reset */
+    assert_int_equal(vector_pending(f->cpu), -1);
+    set(f->cpu, LINT0, APIC_EXTINT << 8);
+    assert_true(f->cpu->attention & ATTN_INTR);
+    apic_set_tpr(f->cpu, 0xf0);           /* no priority holds it back, */
+    apic_raise(f->cpu, 0xf1, false);      /* and it goes before the APIC's own */
+    assert_int_equal(apic_acknowledge(f->cpu), 0x28);
+    assert_int_equal(vector_pending(f->cpu), -1);
+    fixture_free(f);
+}
+
+static void a_disabled_apic_passes_intr_and_nmi_on(void **state)
+{
+    struct fixture *f = wired();
+
+    (void)state;
+    apic_set_pin(f->cpu, 0, true);
+    assert_int_equal(vector_pending(f->cpu), -1);
+    assert_int_equal(apic_base_write(f->cpu, 0xfee00100), EXEC_OK);
+    assert_true(f->cpu->attention & ATTN_INTR);
+    assert_int_equal(apic_acknowledge(f->cpu), 0x28);
+    apic_set_pin(f->cpu, 1, true);
+    assert_true(f->cpu->attention & ATTN_NMI);
+    fixture_free(f);
+}
+
+static void an_extint_message_asks_the_external_controller_once(void **state)
+{
+    struct fixture *f = wired();
+    const struct apic_message m = { .destination = 0, .mode = APIC_EXTINT };
+
+    (void)state;
+    assert_true(apic_deliver(&f->machine, &m));
+    assert_int_equal(apic_acknowledge(f->cpu), 0x28);
+    assert_int_equal(vector_pending(f->cpu), -1);
+    fixture_free(f);
+}
+
+static void fixed_pins_are_edges_or_levels(void **state)
+{
+    struct fixture *f = wired();
+
+    (void)state;
+    set(f->cpu, LINT0, 0x45);
+    apic_set_pin(f->cpu, 0, true);
+    assert_int_equal(apic_acknowledge(f->cpu), 0x45);
+    apic_eoi(f->cpu);
+    assert_int_equal(vector_pending(f->cpu), -1); /* an edge comes once */
+    apic_set_pin(f->cpu, 0, false);
+    set(f->cpu, LINT0, LEVEL | 0x46);
+    apic_set_pin(f->cpu, 0, true);
+    assert_int_equal(apic_acknowledge(f->cpu), 0x46);
+    assert_true(reg(f->cpu, LINT0) & REMOTE_IRR);
+    apic_eoi(f->cpu);
+    assert_int_equal(apic_acknowledge(f->cpu), 0x46); /* a level as long as it is high */
+    apic_set_pin(f->cpu, 0, false);
+    apic_eoi(f->cpu);
+    assert_int_equal(vector_pending(f->cpu), -1);
+    assert_false(reg(f->cpu, LINT0) & REMOTE_IRR);
+    fixture_free(f);
+}
+
+static void lint1_delivers_nmis_when_unmasked(void **state)
+{
+    struct fixture *f = wired();
+
+    (void)state;
+    apic_set_pin(f->cpu, 1, true);
+    assert_false(f->cpu->attention & ATTN_NMI);
+    apic_set_pin(f->cpu, 1, false);
+    set(f->cpu, LINT1, APIC_NMI << 8);
+    apic_set_pin(f->cpu, 1, true);
+    assert_true(f->cpu->attention & ATTN_NMI);
+    fixture_free(f);
+}
+
+static void the_page_is_empty_while_the_apic_is_disabled_or_in_x2apic_mode(void **state)
+{
+    static const uint64_t base[] = { 0xfee00100, 0xfee00900, 0xfee00d00 };
+    struct fixture *f = enabled(1);
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(apic_base_write(f->cpu, base[i]), EXEC_OK);
+        set(f->cpu, SVR, 0x1f0 + i);
+        bool there = base[i] == 0xfee00900;
+        assert_int_equal(reg(f->cpu, SVR), there ? 0x1f1 : 0xffffffff);
+        assert_int_equal(apic_mmio_read(f->cpu, ID, 1), there ? 0 : 0xff);
+    }
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -553,6 +671,12 @@ int main(void)
         cmocka_unit_test(leaving_deadline_mode_disarms),
         cmocka_unit_test(snapshots_carry_timers_and_flying_ipis),
         cmocka_unit_test(the_page_is_each_processors_own),
+        cmocka_unit_test(an_extint_pin_asks_the_external_controller),
+        cmocka_unit_test(a_disabled_apic_passes_intr_and_nmi_on),
+        cmocka_unit_test(an_extint_message_asks_the_external_controller_once),
+        cmocka_unit_test(fixed_pins_are_edges_or_levels),
+        cmocka_unit_test(lint1_delivers_nmis_when_unmasked),
+        cmocka_unit_test(the_page_is_empty_while_the_apic_is_disabled_or_in_x2apic_mode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,7 +68,8 @@ find_table(struct machine *m, const char *signature)
     return NULL;
 }
 
-static const char *const signatures[] = { "FACP", "APIC", "MCFG", "DMAR" };
+static const char *const signatures[] = { "FACP", "APIC", "HPET", "MCFG", "DMAR" };
+enum { TABLES = sizeof signatures / sizeof *signatures };
 
 static void
 every_table_is_listed_twice_and_its_sum_is_zero(void **unused)
@@ -78,11 +79,11 @@ every_table_is_listed_twice_and_its_sum_is_zero(void **unused)
     const uint8_t *rsdp = find_rsdp(m);
     assert_non_null(rsdp);
     const uint8_t *xsdt = mem_ram(m->mem, get64(rsdp + 24)), *rsdt = mem_ram(m->mem, get32(rsdp + 16));
-    assert_int_equal(get32(xsdt + 4), 36 + 8 * 4);
-    assert_int_equal(get32(rsdt + 4), 36 + 4 * 4);
+    assert_int_equal(get32(xsdt + 4), 36 + 8 * TABLES);
+    assert_int_equal(get32(rsdt + 4), 36 + 4 * TABLES);
     assert_int_equal(sum(xsdt, get32(xsdt + 4)), 0);
     assert_int_equal(sum(rsdt, get32(rsdt + 4)), 0);
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < TABLES; i++) {
         const uint8_t *t = find_table(m, signatures[i]);
         assert_non_null(t);
         assert_int_equal(sum(t, get32(t + 4)), 0);
@@ -142,6 +143,9 @@ mcfg_and_dmar_name_the_real_places(void **unused)
     assert_int_equal(rd32(m, get64(dmar + 48 + 8)), 0x10); /* VT-d version register */
     assert_int_equal(dmar[48 + 16], 3);                    /* scope: the I/O APIC */
     assert_int_equal(dmar[48 + 21] << 8 | dmar[48 + 22] << 3 | dmar[48 + 23], VTD_IOAPIC_BDF);
+    assert_int_equal(dmar[48 + 24], 4);                    /* scope: the HPET */
+    const uint8_t *hpet = find_table(m, "HPET");
+    assert_int_equal(get32(hpet + 36), rd32(m, get64(hpet + 44)));
     machine_free(m);
 }
 
@@ -177,7 +181,7 @@ iasl_takes_each_table_apart(void **unused)
 {
     (void)unused;
     struct machine *m = fake_machine(3, 16 * MIB);
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < TABLES; i++) {
         disassemble(signatures[i], find_table(m, signatures[i]));
     }
     const uint8_t *fadt = find_table(m, "FACP");
