@@ -9,6 +9,7 @@
 #define FIRMWARE_BIOS_BIOS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The caller's registers as `service` in entry.S leaves them on the caller's stack. */
@@ -17,7 +18,9 @@ struct frame {
     uint16_t gs, fs, es, ds;
     uint16_t back, vector; /* of entry.S */
     uint16_t ip, cs, flags;
-} __attribute__((packed));
+};
+enum { FRAME_SIZE = offsetof(struct frame, flags) + 2 };
+_Static_assert(FRAME_SIZE == 50, "no gaps");
 
 enum { FLAG_CF = 1 << 0, FLAG_ZF = 1 << 6 };
 enum service_result { SERVICE_DONE = 0, SERVICE_WAITS = 1 };
@@ -48,7 +51,7 @@ uint32_t far_get32(unsigned segment, unsigned offset);
 void far_put8(unsigned segment, unsigned offset, uint8_t value);
 void far_put16(unsigned segment, unsigned offset, uint16_t value);
 void far_put32(unsigned segment, unsigned offset, uint32_t value);
-void copy_far32(uint32_t to, uint32_t from, uint32_t bytes) __attribute__((regparm(3))); /* entry.S */
+void copy_far32(uint32_t to, uint32_t from, uint32_t bytes); /* entry.S */
 
 enum { BDA = 0x40 }; /* segment of the BIOS data area */
 
@@ -80,7 +83,7 @@ int serial_get(void);                      /* -1: nothing there */
 
 /* --- called by entry.S --------------------------------------------------------------------- */
 
-enum service_result bios_service(unsigned segment, unsigned offset) __attribute__((regparm(3)));
+enum service_result bios_service(unsigned segment, unsigned offset);
 void bios_post(void);
 void bios_nothing_to_boot(void);
 

@@ -192,3 +192,5 @@ gdt_pointer:
         ljmpw   $BIOS_SEGMENT, $post
         .ascii  "11/23/26"              /* the date where PCs have one */
         .byte   0, 0xfc, 0              /* model: AT */
+
+        .section .note.GNU-stack, "", @progbits

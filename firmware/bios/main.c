@@ -164,6 +164,16 @@ static void hardware_interrupt(unsigned vector)
     end_of_interrupt(vector);
 }
 
+/* Says so once, and waits for ever. */
+static enum service_result nothing_to_boot(struct frame *f)
+{
+    if (f->eax != 0x18) {
+        bios_nothing_to_boot();
+        f->eax = 0x18;
+    }
+    return SERVICE_WAITS;
+}
+
 static enum service_result dispatch(struct frame *f)
 {
     switch (f->vector) {
@@ -173,7 +183,7 @@ static enum service_result dispatch(struct frame *f)
     case 0x13: disk_service(f); break;
     case 0x15: memory_service(f); break;
     case 0x16: return keyboard_service(f);
-    case 0x18: case 0x19: bios_nothing_to_boot(); return SERVICE_WAITS;
+    case 0x18: case 0x19: return nothing_to_boot(f);
     case 0x1a:
         if (AH(f) == 0xb1) {
             pci_service(f);
@@ -195,11 +205,11 @@ enum service_result bios_service(unsigned segment, unsigned offset)
     struct frame f;
     uint8_t *bytes = (uint8_t *)&f;
 
-    for (unsigned i = 0; i < sizeof f; i++) {
+    for (unsigned i = 0; i < FRAME_SIZE; i++) {
         bytes[i] = far_get8(segment, offset + i);
     }
     enum service_result result = dispatch(&f);
-    for (unsigned i = 0; i < sizeof f; i++) {
+    for (unsigned i = 0; i < FRAME_SIZE; i++) {
         far_put8(segment, offset + i, bytes[i]);
     }
     return result;

@@ -34,6 +34,7 @@ static const struct option_row rows[] = {
     { "--append", "TEXT", TEXT, AT(append), 0, 0, "command line" },
     { "--module", "FILE", LIST, AT(modules), 0, 0, "a module; FILE=NAME gives its command line (repeatable)" },
     { "--initrd", "FILE", TEXT, AT(initrd), 0, 0, "a Linux kernel's initial RAM disk" },
+    { "--bios", "", FLAG, AT(bios_first), 0, 0, "run the BIOS before a multiboot image (a kernel without 32-bit entry always does)" },
     { "--drive", "FILE[,write]", LIST, AT(drives), 0, 0, "an NVMe disk; changes to the image are dropped unless ',write' (repeatable)" },
     { "--memory", "SIZE", SIZE, AT(machine.ram_size), 0, 0, "RAM, e.g. 512M [512M]" },
     { "--cpus", "N", COUNT, AT(machine.cpu_count), 1, MACHINE_CPUS_MAX, "processors [1]" },

@@ -24,6 +24,7 @@ struct boot_options {
     struct board_config board;
     double limit_seconds;  /* [virtual seconds]; 0 = none */
     bool no_vtx, help;
+    bool bios_first;
 };
 
 /* Fills 'o' with defaults and what the command line says.  EXIT_GOOD, or EXIT_UNUSABLE with a message printed.

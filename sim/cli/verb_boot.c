@@ -8,13 +8,13 @@
 #include <time.h>
 
 #include "sim/base/state.h"
+#include "sim/cli/boot_images.h"
 #include "sim/cli/boot_options.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/watch.h"
 #include "sim/cpu/cpu.h"
 #include "sim/machine.h"
 #include "sim/platform/board.h"
-#include "sim/platform/load.h"
 #include "sim/platform/platform.h"
 #include "traces/outfile.h"
 
@@ -27,39 +27,6 @@ console_byte(void *ctx, uint8_t byte)
     fputc(byte, out);
     if (byte == '\n')
         fflush(out);
-}
-
-/* FILE=NAME or FILE; modules keep their bytes until the image is loaded. */
-static bool
-load(struct machine *m, const struct boot_options *o, char *error)
-{
-    struct load_module module[LOAD_MODULES_MAX];
-    char path[LOAD_MODULES_MAX][512];
-    unsigned count = 0;
-    bool good = true;
-    size_t size = 0;
-    for (; good && count < o->modules.count; count++) {
-        const char *text = o->modules.item[count], *equals = strchr(text, '=');
-        snprintf(path[count], sizeof path[count], "%.*s", equals ? (int)(equals - text) : (int)strlen(text), text);
-        module[count] = (struct load_module){ .name = path[count], .cmdline = equals ? equals + 1 : NULL };
-        module[count].bytes = load_file(path[count], &module[count].size, error, ERROR_MAX);
-        good = module[count].bytes != NULL;
-    }
-    struct load_module initrd = { .name = o->initrd };
-    if (good && o->initrd) {
-        initrd.bytes = load_file(o->initrd, &initrd.size, error, ERROR_MAX);
-        good = initrd.bytes != NULL;
-    }
-    uint8_t *bytes = good ? load_file(o->image, &size, error, ERROR_MAX) : NULL;
-    struct load_request request = { .name = o->image, .bytes = bytes, .size = size, .cmdline = o->append,
-                                    .modules = module, .module_count = count,
-                                    .initrd = o->initrd ? &initrd : NULL };
-    good = bytes && load_image(m, &request, error, ERROR_MAX);
-    for (unsigned i = 0; i < count; i++)
-        free((void *)module[i].bytes);
-    free((void *)initrd.bytes);
-    free(bytes);
-    return good;
 }
 
 static enum machine_stop
@@ -135,7 +102,7 @@ load_and_boot(struct machine *m, const struct boot_options *o)
 {
     char error[ERROR_MAX];
     struct watch watch;
-    if (!load(m, o, error))
+    if (!boot_images_load(m, o, error, sizeof error))
         return cli_unusable("%s", error);
     int status = watch_open(&watch, m, o);
     if (status == EXIT_GOOD)

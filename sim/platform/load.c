@@ -12,6 +12,7 @@
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
 #include "sim/platform/load_priv.h"
+#include "spec/platform/bios.h"
 #include "spec/platform/memory_map.h"
 #include "spec/x86/system.h"
 
@@ -246,6 +247,14 @@ enter(struct load *l)
     enum { CODE = 0xB, DATA = 0x3 };
     struct cpu *cpu = l->machine->cpu[0];
     const struct load_start *start = &l->start;
+    if (start->reset) { /* as after RESET, but with the BIOS where its shadow is */
+        cpu->seg[CS].base = BIOS_BASE;
+        cpu->seg[CS].selector = BIOS_SEGMENT;
+        cpu->rip = 0xFFF0;
+        cpu_update_mode(cpu);
+        mmu_mode_changed(cpu);
+        return;
+    }
     cpu->cr0 = CR0_PE | CR0_ET | (start->long_mode ? CR0_PG : 0);
     cpu->cr4 = start->long_mode ? CR4_PAE : 0;
     cpu->efer = start->long_mode ? EFER_LME | EFER_LMA : 0;
@@ -307,7 +316,7 @@ static bool
 place_and_choose(struct load *l, enum load_protocol *protocol)
 {
     const struct load_request *r = l->request;
-    bool linux_asked = r->protocol == LOAD_LINUX_64 || r->protocol == LOAD_LINUX_32;
+    bool linux_asked = r->protocol == LOAD_LINUX_64 || r->protocol == LOAD_LINUX_32 || r->protocol == LOAD_LINUX_16;
     if (linux_asked || (r->protocol == LOAD_AUTO && bzimage_probe(l))) {
         return bzimage_probe(l) ? bzimage_load(l, protocol) : load_fail(l, "not a Linux bzImage");
     }
@@ -338,7 +347,7 @@ load_image(struct machine *m, const struct load_request *r, char *error, unsigne
         return load_fail(&l, "%u modules: at most %d", r->module_count, LOAD_MODULES_MAX);
     }
     enum load_protocol protocol;
-    if (!place_and_choose(&l, &protocol)) {
+    if (!place_and_choose(&l, &protocol) || (r->bios_first && !l.start.reset && !bios_start(&l))) {
         image_free(l.image);
         return false;
     }

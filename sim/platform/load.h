@@ -37,6 +37,7 @@ enum load_protocol {
     LOAD_ELF,        /* no boot information: EAX = EBX = 0, entry at e_entry */
     LOAD_LINUX_64,   /* bzImage; AUTO takes 64 before 32 */
     LOAD_LINUX_32,
+    LOAD_LINUX_16,   /* bzImage by its real-mode entry, behind the BIOS; AUTO takes it when there is no other */
 };
 
 struct load_module {
@@ -64,6 +65,8 @@ struct load_request {
     const struct load_module *modules;
     unsigned module_count; /* up to LOAD_MODULES_MAX; Linux takes none */
     const struct load_module *initrd; /* NULL: none; Linux only */
+    const struct load_module *bios;   /* image of the BIOS, for kernels that need one; NULL: there is none */
+    bool bios_first;                  /* the BIOS runs before a multiboot image, too */
     struct load_result *result; /* filled on success; NULL: not wanted */
 };
 

@@ -4,7 +4,7 @@
  *   kernel at its preferred address, else where its header says
  *   initrd as high as the header, RAM and the hole below 4 GiB allow
  *
- * There is no BIOS behind the entry: kernels whose header names only a real-mode entry are refused. */
+ * There is no BIOS behind these entries; kernels whose header names only a real-mode entry: load_bios.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,10 +70,6 @@ check_form(struct load *l, struct kernel *k)
     }
     if (!(field(l, LINUX_LOADFLAGS, 1) & LINUX_LOADED_HIGH)) {
         return load_fail(l, "a zImage, to be loaded low: only bzImages are loaded");
-    }
-    if (!field(l, LINUX_CODE32_START, 4)) {
-        return load_fail(l, "its header names no 32-bit entry (code32_start is 0): it starts in real mode with a PC "
-                            "BIOS, which this machine does not have");
     }
     return true;
 }
@@ -255,6 +251,10 @@ bzimage_load(struct load *l, enum load_protocol *protocol)
     struct kernel k = { 0 };
     if (l->request->module_count) {
         return load_fail(l, "a Linux kernel takes one initrd (--initrd), no modules");
+    }
+    if (l->request->protocol == LOAD_LINUX_16 || !field(l, LINUX_CODE32_START, 4)) {
+        *protocol = LOAD_LINUX_16;
+        return check_form(l, &k) && bios_load_kernel(l);
     }
     if (!check_header(l, &k) ||
         !load_place(l, "the kernel", k.load, l->request->bytes + k.code_offset, k.code_size, k.init_size) ||

@@ -12,6 +12,7 @@ struct load_start {
     uint64_t rsp;
     bool long_mode;               /* paging on, 64-bit code; else 32-bit with paging off */
     uint64_t cr3;
+    bool reset;                   /* through the BIOS: real-address mode at F000:FFF0; the rest is not used */
 };
 
 struct load {
@@ -73,5 +74,8 @@ bool multiboot_probe(const struct load *);
 bool multiboot_load(struct load *);
 bool bzimage_probe(const struct load *);
 bool bzimage_load(struct load *, enum load_protocol *); /* tells which entry */
+/* load_bios.c: a bzImage by its real-mode entry; anything else, behind the BIOS instead of at once. */
+bool bios_load_kernel(struct load *);
+bool bios_start(struct load *);
 
 #endif

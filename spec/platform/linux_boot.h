@@ -20,6 +20,7 @@
 #define LINUX_CODE32_START 0x214     /* 4 */
 #define LINUX_RAMDISK_IMAGE 0x218    /* 4 */
 #define LINUX_RAMDISK_SIZE 0x21C     /* 4 */
+#define LINUX_HEAP_END_PTR 0x224    /* 2; offset from the real-mode part, less 200H */
 #define LINUX_CMD_LINE_PTR 0x228     /* 4; since 2.02 */
 #define LINUX_INITRD_ADDR_MAX 0x22C  /* 4; highest byte; since 2.03 */
 #define LINUX_KERNEL_ALIGNMENT 0x230 /* 4; since 2.05 */
@@ -32,6 +33,7 @@
 
 #define LINUX_HEADER_MAGIC_VALUE 0x53726448u
 #define LINUX_LOADED_HIGH (1u << 0)       /* loadflags: a bzImage */
+#define LINUX_CAN_USE_HEAP (1u << 7)      /* loadflags: heap_end_ptr is valid */
 #define LINUX_XLF_KERNEL_64 (1u << 0)     /* xloadflags: 64-bit entry at +200H */
 #define LINUX_LOADER_UNDEFINED 0xFF       /* type_of_loader of one without an assigned number */
 #define LINUX_VID_MODE_NORMAL 0xFFFF
