@@ -1,8 +1,8 @@
 /* Where the processor enters the BIOS: reset, interrupt services, and how it leaves.
  *
- * Everything lives in the segment F000H: code, data and a stack of its own (the segment is RAM here, as shadowed ROM is on a PC).  A service
- * runs with DS = ES = SS = F000H; the caller's registers wait on the caller's stack, where the C code reads and
- * changes them (struct frame in bios.h).
+ * Everything lives in the segment F000H: code, data and a stack of its own (the segment is RAM here, as shadowed
+ * ROM is on a PC).  A service runs with DS = ES = SS = F000H; the caller's registers wait on the caller's stack,
+ * where the C code reads and changes them (struct frame in bios.h).
  */
 #include "spec/platform/bios.h"
 

@@ -61,7 +61,8 @@ static void query_map(struct frame *f)
         fail(f, 0x86);
         return;
     }
-    const uint32_t word[6] = { (uint32_t)row.base, (uint32_t)(row.base >> 32), (uint32_t)row.size, (uint32_t)(row.size >> 32), row.type, 1 };
+    const uint32_t word[6] = { (uint32_t)row.base, (uint32_t)(row.base >> 32), (uint32_t)row.size, (uint32_t)(row.size >> 32),
+                               row.type, 1 };
     for (unsigned i = 0; i < size / 4; i++) {
         far_put32(f->es, (uint16_t)f->edi + 4 * i, word[i]);
     }

@@ -2,8 +2,8 @@
 #include "firmware/bios/bios.h"
 
 enum { COLUMNS = 80, ROWS = 25, TEXT = 0xb800, ATTRIBUTE = 0x07, CRTC = 0x3d4, CURSOR_HIGH = 0x0e, CURSOR_LOW = 0x0f };
-enum { BDA_MODE = 0x49, BDA_COLUMNS = 0x4a, BDA_PAGE_SIZE = 0x4c, BDA_CURSOR = 0x50, BDA_CURSOR_SHAPE = 0x60, BDA_PAGE = 0x62, BDA_CRTC = 0x63, BDA_ROWS = 0x84,
-       BDA_CELL_HEIGHT = 0x85 };
+enum { BDA_MODE = 0x49, BDA_COLUMNS = 0x4a, BDA_PAGE_SIZE = 0x4c, BDA_CURSOR = 0x50, BDA_CURSOR_SHAPE = 0x60,
+       BDA_PAGE = 0x62, BDA_CRTC = 0x63, BDA_ROWS = 0x84, BDA_CELL_HEIGHT = 0x85 };
 
 static unsigned cursor_row(void) { return far_get8(BDA, BDA_CURSOR + 1); }
 static unsigned cursor_column(void) { return far_get8(BDA, BDA_CURSOR); }

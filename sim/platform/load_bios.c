@@ -1,4 +1,5 @@
-/* Starting through the BIOS (firmware/bios): kernels that have only a real-mode entry, and images that rely on what a PC's firmware leaves behind.
+/* Starting through the BIOS (firmware/bios): kernels that have only a real-mode entry, and images that rely on
+ * what a PC's firmware leaves behind.
  *
  *   0x20000 real-mode part of the kernel (boot sector and set-up) | heap and stack | command line, 0x2FFFF
  *   0x100000 the rest of the kernel
@@ -98,7 +99,8 @@ bios_load_kernel(struct load *l)
     l->start = (struct load_start){ .reset = true };
     l->entry = REAL_BASE + ENTRY_PARAGRAPHS * 16;
     return load_place(l, "the kernel's real-mode part", REAL_BASE, real, size, size) &&
-           load_place(l, "the kernel", KERNEL_BASE, r->bytes + size, r->size - size, r->size - size) && place_cmdline16(l) && place_bios(l, block);
+           load_place(l, "the kernel", KERNEL_BASE, r->bytes + size, r->size - size, r->size - size) && place_cmdline16(l) &&
+           place_bios(l, block);
 }
 
 /* --- everything else: first the BIOS, then the entry as it would have been ------------------- */
