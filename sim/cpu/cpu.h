@@ -162,6 +162,7 @@ struct cpu {
     struct jump *jump;     /* jump cache; owned by core */
     uint64_t jump_stamp;   /* distinguishes its entries by context and mode [high 16 bits] */
     struct insn *block;    /* head of the running block; its costs are paid */
+    uint32_t linear_spare; /* bits above those of a linear address: 16, or 7 with CR4.LA57; cpu_update_mode */
     union xmm ymm_high[16] __attribute__((aligned(16))); /* bits 255:128 of YMM0-15 */
     union xmm sse_from, sse_to; /* operands of the running SSE operation; not architectural */
     union xmm avx_from[2];      /* last operand of the running AVX operation; not architectural */
@@ -269,6 +270,7 @@ void mmu_invlpg(struct cpu *, uint64_t linear);
 void mmu_flush_all(struct cpu *);                 /* including globals */
 void mmu_flush_vpid(struct cpu *, uint16_t vpid, bool all); /* INVVPID, VM transitions without VPID */
 void mmu_flush_ept(struct cpu *, uint64_t eptp, bool all);
+void mmu_pkru_written(struct cpu *);
 void mmu_vtx_switched(struct cpu *);              /* VM entry or exit: EPTP/VPID/CR3 of the new context */
 
 /* --- events and faults (event/) -------------------------------------------- */
@@ -299,10 +301,13 @@ enum exec_result cpu_write_cr4(struct cpu *, uint64_t);
 void cpu_cpuid(const struct cpu *, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 uint64_t cpu_tsc(const struct cpu *); /* what RDTSC returns now */
 
-enum { CPU_PHYS_BITS = 46, CPU_LINEAR_BITS = 48 };
-static inline bool cpu_canonical(uint64_t linear)
+enum { CPU_PHYS_BITS = 46 }; /* without a model: model.h has the machine's */
+
+/* As the paging mode has it: 48 bits wide, 57 with CR4.LA57.  What is loaded into bases and MSRs has the width
+ * that CPUID tells: cpu_canonical_base() of model.h. */
+static inline bool cpu_canonical(const struct cpu *cpu, uint64_t linear)
 {
-    return (uint64_t)((int64_t)(linear << 16) >> 16) == linear;
+    return (uint64_t)((int64_t)(linear << cpu->linear_spare) >> cpu->linear_spare) == linear;
 }
 
 #endif

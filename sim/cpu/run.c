@@ -134,7 +134,7 @@ static void bucket_switch(struct cpu *c, const struct insn *entry);
  * non-canonical address faults itself: "CALL", "JMP", "RET" in SDM Vol 2. */
 void core_leave(struct cpu *c, struct insn *r, uint64_t linear)
 {
-    if (c->mode & MODE_LONG64 && !cpu_canonical(linear) &&
+    if (c->mode & MODE_LONG64 && !cpu_canonical(c, linear) &&
         (r->form == FORM_ret || r->form == FORM_go)) {
         if (r->form == FORM_ret) {
             c->gpr[RSP] -= 8 + (uint64_t)r->imm;

@@ -215,7 +215,7 @@ dmar(struct writer *w)
     enum { SCOPES = sizeof scope / sizeof *scope };
     struct table t;
     begin(&t, "DMAR", 1);
-    append(&t, CPU_PHYS_BITS - 1, 1);
+    append(&t, w->machine->physical_bits - 1u, 1);
     append(&t, INTR_REMAP, 1);
     t.size += 10;
     append(&t, 0, 2);                                  /* DRHD */

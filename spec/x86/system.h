@@ -81,6 +81,7 @@
 #define PTE_D (1ull << 6)
 #define PTE_PS (1ull << 7)
 #define PTE_G (1ull << 8)
+#define PTE_KEY_SHIFT 59 /* protection key, four bits */
 #define PTE_NX (1ull << 63)
 
 /* Page-fault error code: SDM Vol 3A "Page-Fault Exceptions". */
@@ -89,6 +90,7 @@
 #define PF_U (1u << 2)
 #define PF_RSVD (1u << 3)
 #define PF_I (1u << 4)
+#define PF_PK (1u << 5)
 
 /* Error codes of segment-related faults: SDM Vol 3A "Error Code". */
 #define ERROR_EXT (1u << 0)

@@ -66,7 +66,7 @@ static enum exec_result plan_code(struct cpu *cpu, const struct gate64 *gate, ui
     plan->cpl = seg_type(&d) & TYPE_CONFORMING ? cpl : seg_dpl(&d);
     plan->target = (gate->low & 0xffff) | (gate->low >> 32 & 0xffff0000) | gate->high << 32;
     plan->clears_if = (gate->low >> 40 & 0xf) == TYPE_INT_GATE;
-    if (!cpu_canonical(plan->target)) {
+    if (!cpu_canonical(cpu, plan->target)) {
         return cpu_raise_error(cpu, X_GP, ext);
     }
     result = seg_set_accessed(cpu, &d);
@@ -90,7 +90,7 @@ static enum exec_result plan_stack(struct cpu *cpu, const struct gate64 *gate, u
             return result;
         }
     }
-    if (!cpu_canonical(plan->rsp)) {
+    if (!cpu_canonical(cpu, plan->rsp)) {
         return cpu_raise_error(cpu, X_SS, ext);
     }
     plan->rsp &= ~0xfull;
@@ -108,7 +108,7 @@ static enum exec_result push_frame(struct cpu *cpu, const struct fault *event, b
     unsigned size = (6 - first) * 8;
 
     plan->rsp -= size;
-    if (!cpu_canonical(plan->rsp)) {
+    if (!cpu_canonical(cpu, plan->rsp)) {
         return cpu_raise_error(cpu, X_SS, ext);
     }
     return mmu_write_as(cpu, plan->cpl, plan->rsp, &frame[first], size);

@@ -90,7 +90,7 @@ OP(call_go)
 {
     s64 *top = HOST(write, c->gpr[RSP] - 8, 8);
     uint64_t to = REG64(src);
-    if (unlikely(!cpu_canonical(to))) { /* before anything is pushed */
+    if (unlikely(!cpu_canonical(c, to))) { /* before anything is pushed */
         cpu_raise_error(c, X_GP, 0);
         FAULT;
     }

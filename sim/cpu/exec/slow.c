@@ -68,7 +68,7 @@ static uint64_t address_of(const struct cpu *c, const struct insn *r)
 /* Non-canonical: #SS where the stack segment is used, else #GP. */
 static enum exec_result check_canonical(struct cpu *c, const struct insn *r, uint64_t linear, unsigned size)
 {
-    if (!(c->mode & MODE_LONG64) || (cpu_canonical(linear) && cpu_canonical(linear + size - 1))) {
+    if (!(c->mode & MODE_LONG64) || (cpu_canonical(c, linear) && cpu_canonical(c, linear + size - 1))) {
         return EXEC_OK;
     }
     bool stack = form_info[r->form].memory & (PUSH | POP | FRAME) || r->base == SLOT_GPR + RSP * 8 ||

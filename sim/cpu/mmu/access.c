@@ -283,7 +283,7 @@ enum exec_result cpu_linear(struct cpu *cpu, unsigned segment, uint64_t ea, unsi
     if (cpu->mode & MODE_LONG64) {
         uint64_t base = segment == FS || segment == GS ? s->base : 0;
         *linear = base + ea;
-        if (!cpu_canonical(*linear) || !cpu_canonical(*linear + size - 1)) {
+        if (!cpu_canonical(cpu, *linear) || !cpu_canonical(cpu, *linear + size - 1)) {
             return segment_fault(cpu, segment);
         }
         return EXEC_OK;

@@ -51,6 +51,7 @@ void mmu_context_clear(struct mmu *m, struct mmu_context *c, bool keep_global)
     }
     c->filled_count = kept;
     c->has_large = c->has_large && kept;
+    c->keys = kept ? c->keys : 0;
     new_epoch(m, c);
 }
 
@@ -126,6 +127,46 @@ static struct mmu_context *context_take(struct mmu *m)
     return oldest;
 }
 
+/* Gives new tags to the pages whose key means something else since PKRU was written. */
+static void follow_pkru(struct cpu *cpu, struct mmu_context *c)
+{
+    uint32_t changed = c->pkru ^ cpu->pkru;
+    unsigned keys = 0;
+
+    c->pkru = cpu->pkru;
+    for (unsigned key = 0; key < 16; key++) {
+        keys |= changed >> 2 * key & 3 ? 1u << key : 0;
+    }
+    if (!(keys & c->keys)) {
+        return;
+    }
+    for (unsigned i = 0; i < c->filled_count; i++) {
+        const struct mmu_page *page = &c->page[c->filled[i]];
+        if (page->rights & PAGE_KEYED && keys >> page->key & 1) {
+            mmu_context_publish(cpu, c, c->filled[i]);
+        }
+    }
+}
+
+static struct mmu_context *context_use(struct cpu *cpu, struct mmu_context *c)
+{
+    c->used = ++cpu->mmu->clock;
+    if (c->pkru != cpu->pkru) {
+        follow_pkru(cpu, c);
+    }
+    return c;
+}
+
+void mmu_pkru_written(struct cpu *cpu)
+{
+    struct mmu *m = cpu->mmu;
+
+    m->system = NULL; /* looked up when needed, and follows then */
+    if (m->current->pkru != cpu->pkru) {
+        follow_pkru(cpu, m->current);
+    }
+}
+
 struct mmu_context *mmu_context_find(struct cpu *cpu, uint32_t regime)
 {
     struct mmu *m = cpu->mmu;
@@ -133,14 +174,12 @@ struct mmu_context *mmu_context_find(struct cpu *cpu, uint32_t regime)
 
     for (unsigned i = 0; i < m->context_count; i++) {
         if (key_equal(&m->context[i]->key, &key)) {
-            m->context[i]->used = ++m->clock;
-            return m->context[i];
+            return context_use(cpu, m->context[i]);
         }
     }
     struct mmu_context *c = context_take(m);
     c->key = key;
-    c->used = ++m->clock;
-    return c;
+    return context_use(cpu, c);
 }
 
 struct mmu_context *mmu_system_context(struct cpu *cpu)
@@ -167,12 +206,13 @@ void mmu_context_publish(struct cpu *cpu, struct mmu_context *c, unsigned slot)
         return;
     }
     uint64_t index = mem_page_index(page->spa);
+    uint8_t rights = mmu_page_rights(cpu, c, page);
     bool data = !(c->key.regime & REGIME_ALIGN);
-    bool write = data && page->rights & PAGE_WRITE && !mem_code_map(mem)[index];
+    bool write = data && rights & PAGE_WRITE && !mem_code_map(mem)[index];
 
     e->add = (uint64_t)(uintptr_t)host - page->linear;
-    e->tag_read = data && page->rights & PAGE_READ ? page->linear : TLB_NO_TAG;
-    e->tag_exec = page->rights & PAGE_EXEC ? page->linear : TLB_NO_TAG;
+    e->tag_read = data && rights & PAGE_READ ? page->linear : TLB_NO_TAG;
+    e->tag_exec = rights & PAGE_EXEC ? page->linear : TLB_NO_TAG;
     e->tag_write = write ? page->linear : TLB_NO_TAG;
     if (write) {
         cpu->mmu->write_tagged[index] = 1;
@@ -188,9 +228,10 @@ void mmu_context_store(struct cpu *cpu, struct mmu_context *c, const struct walk
     }
     c->page[slot] = (struct mmu_page){
         .linear = w->linear & MMU_PAGE_MASK, .spa = w->spa & MMU_PAGE_MASK,
-        .rights = w->rights, .shift = w->shift,
+        .rights = w->rights, .shift = w->shift, .key = w->key,
     };
     c->has_large |= w->shift > 12;
+    c->keys |= w->rights & PAGE_KEYED ? (uint16_t)(1u << w->key) : 0;
     mmu_context_publish(cpu, c, slot);
 }
 
@@ -383,6 +424,7 @@ static void context_state(struct cpu *cpu, struct mmu_context *c, struct state *
     if (state_is_load(state)) {
         mmu_context_clear(cpu->mmu, c, false);
         c->has_large = false;
+        c->pkru = cpu->pkru;
     }
     for (uint32_t i = 0; i < count; i++) {
         struct mmu_page page = c->page[c->filled[i]]; /* a load overwrites whatever this is */
@@ -392,13 +434,14 @@ static void context_state(struct cpu *cpu, struct mmu_context *c, struct state *
         }
         unsigned slot = mmu_slot(page.linear);
         if (state_failed(state) || page.linear & 0xfff || c->page[slot].linear != MMU_NO_PAGE ||
-            page.shift > 30) {
+            page.shift > 30 || page.key > 15) {
             state_fail(state, "bad TLB entry");
             return;
         }
         c->page[slot] = page;
         c->filled[c->filled_count++] = (uint16_t)slot;
         c->has_large |= page.shift > 12;
+        c->keys |= page.rights & PAGE_KEYED ? (uint16_t)(1u << page.key) : 0;
         mmu_context_publish(cpu, c, slot);
     }
 }

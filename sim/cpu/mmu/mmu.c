@@ -22,11 +22,11 @@ enum exec_result mmu_translate(struct cpu *cpu, struct mmu_context *c, uint64_t 
     linear = linear_width(cpu, linear);
     const struct mmu_page *page = &c->page[mmu_slot(linear)];
 
-    if (page->linear == (linear & MMU_PAGE_MASK) && page->rights & right_of(kind)) {
+    if (page->linear == (linear & MMU_PAGE_MASK) && mmu_page_rights(cpu, c, page) & right_of(kind)) {
         *spa = page->spa | (linear & ~MMU_PAGE_MASK);
         return EXEC_OK;
     }
-    if (!cpu_canonical(linear)) {
+    if (!cpu_canonical(cpu, linear)) {
         return cpu_raise_error(cpu, X_GP, 0);
     }
     struct walk w = { .linear = linear, .kind = kind, .regime = c->key.regime };
@@ -84,5 +84,5 @@ uint64_t mmu_code_epoch(const struct cpu *cpu)
 bool cpu_translate_peek(struct cpu *cpu, uint64_t linear, uint64_t *spa)
 {
     linear = linear_width(cpu, linear);
-    return cpu_canonical(linear) && mmu_walk_peek(cpu, linear, spa);
+    return cpu_canonical(cpu, linear) && mmu_walk_peek(cpu, linear, spa);
 }

@@ -8,19 +8,20 @@
 
 #define MMU_PAGE_MASK (~0xfffull)
 
-enum paging { PAGING_NONE, PAGING_32, PAGING_PAE, PAGING_4LEVEL };
+enum paging { PAGING_NONE, PAGING_32, PAGING_PAE, PAGING_4LEVEL, PAGING_5LEVEL };
 
 /* Permission regime: everything but the address space that decides what a cached translation allows. */
 enum {
-    REGIME_PAGING_MASK = 3,   /* enum paging */
-    REGIME_USER = 1 << 2,     /* user-mode access */
-    REGIME_SMAP = 1 << 3,     /* supervisor data accesses to user pages fault */
-    REGIME_SMEP = 1 << 4,
-    REGIME_WP = 1 << 5,
-    REGIME_NXE = 1 << 6,
-    REGIME_PSE = 1 << 7,
-    REGIME_PGE = 1 << 8,
-    REGIME_ALIGN = 1 << 9,    /* #AC checks: data accesses always take the slow path */
+    REGIME_PAGING_MASK = 7,   /* enum paging */
+    REGIME_USER = 1 << 3,     /* user-mode access */
+    REGIME_SMAP = 1 << 4,     /* supervisor data accesses to user pages fault */
+    REGIME_SMEP = 1 << 5,
+    REGIME_WP = 1 << 6,
+    REGIME_NXE = 1 << 7,
+    REGIME_PSE = 1 << 8,
+    REGIME_PGE = 1 << 9,
+    REGIME_PKE = 1 << 10,     /* protection keys of user pages; PKRU itself is no part of the regime */
+    REGIME_ALIGN = 1 << 11,   /* #AC checks: data accesses always take the slow path */
 };
 
 struct mmu_key {
@@ -30,16 +31,18 @@ struct mmu_key {
     uint64_t eptp;    /* 0 = no second level */
 };
 
-enum { PAGE_READ = 1, PAGE_WRITE = 2, PAGE_EXEC = 4, PAGE_GLOBAL = 8 };
+enum { PAGE_READ = 1, PAGE_WRITE = 2, PAGE_EXEC = 4, PAGE_GLOBAL = 8, PAGE_KEYED = 16 };
 #define MMU_NO_PAGE 1ull
 
-/* One cached translation.  PAGE_WRITE only once every dirty flag on the way is set. */
+/* One cached translation.  PAGE_WRITE only once every dirty flag on the way is set.  PAGE_KEYED: the rights are further
+ * narrowed by what PKRU says of the key, now. */
 struct mmu_page {
     uint64_t linear; /* [page address], or MMU_NO_PAGE */
     uint64_t spa;    /* of the 4-KiB page */
     uint8_t rights;  /* [PAGE_*] */
     uint8_t shift;   /* of the guest's page: 12, 21, 22 or 30 */
-    uint8_t pad[6];
+    uint8_t key;     /* protection key, with PAGE_KEYED */
+    uint8_t pad[5];
 };
 
 struct mmu_context {
@@ -51,6 +54,8 @@ struct mmu_context {
     struct mmu_key key;
     uint64_t used;                     /* LRU stamp */
     uint64_t epoch;                    /* mmu_code_epoch */
+    uint32_t pkru;                     /* under which the tags were given */
+    uint16_t keys;                     /* protection keys some page has or had [bit per key] */
 };
 
 enum { MMU_CONTEXTS = 24 };
@@ -78,6 +83,7 @@ struct walk {
     uint64_t gpa, spa; /* of the byte */
     uint8_t rights;    /* [PAGE_*] what may be cached */
     uint8_t shift;
+    uint8_t key;       /* protection key, with PAGE_KEYED */
     /* references made, for the timing model */
     uint64_t ref[WALK_REFS_MAX];
     unsigned ref_count;
@@ -100,6 +106,22 @@ struct mmu_context *mmu_system_context(struct cpu *);
 static inline unsigned mmu_slot(uint64_t linear)
 {
     return (unsigned)(linear >> 12) & (TLB_ENTRIES - 1);
+}
+
+/* PKRU: two bits a key, access disable and write disable (SDM Vol 3A "Protection Keys"). */
+static inline uint8_t mmu_key_denies(const struct cpu *cpu, uint32_t regime, unsigned key)
+{
+    unsigned bits = cpu->pkru >> 2 * key & 3;
+
+    return bits & 1 ? PAGE_READ | PAGE_WRITE : bits & 2 && regime & (REGIME_USER | REGIME_WP) ? PAGE_WRITE : 0;
+}
+
+/* What may be done with a cached page under the PKRU of now. */
+static inline uint8_t mmu_page_rights(const struct cpu *cpu, const struct mmu_context *c, const struct mmu_page *page)
+{
+    uint8_t denied = page->rights & PAGE_KEYED ? mmu_key_denies(cpu, c->key.regime, page->key) : 0;
+
+    return page->rights & (uint8_t)~denied;
 }
 
 /* mmu.c: through the cache, else a walk. */

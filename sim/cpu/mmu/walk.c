@@ -1,22 +1,21 @@
 /* One page walk, as SDM Vol 3A "Paging" describes it, over the second level where there is one. */
 #include "sim/cpu/mmu/mmu_priv.h"
+#include "sim/cpu/model/model.h"
 #include "sim/machine.h"
 #include "sim/vtx/vtx.h"
 
-enum { LEVELS_MAX = 4 };
-#define PHYS_LIMIT (1ull << CPU_PHYS_BITS)
+enum { LEVELS_MAX = 5 };
 #define FRAME_MASK 0x000ffffffffff000ull
-#define RESERVED_PHYS (FRAME_MASK & ~(PHYS_LIMIT - 1))
 
 /* A paging mode: linear-address bits that index each level, top first.  Facts of the table
- * headings in "32-Bit Paging", "PAE Paging", "4-Level Paging". */
+ * headings in "32-Bit Paging", "PAE Paging", "4-Level Paging and 5-Level Paging". */
 struct paging_form {
     uint8_t levels;
     uint8_t entry_size;           /* [bytes] */
     uint8_t shift[LEVELS_MAX];    /* lowest linear bit of the index */
     uint8_t bits[LEVELS_MAX];     /* width of the index */
     bool may_map[LEVELS_MAX];     /* entry with PS set maps a page */
-    uint64_t reserved[LEVELS_MAX];/* in every entry of the level, NX apart */
+    uint64_t reserved[LEVELS_MAX];/* in every entry of the level, NX and the physical width apart */
     uint64_t reserved_page[LEVELS_MAX]; /* further, in a large page's entry */
 };
 
@@ -27,14 +26,18 @@ static const struct paging_form paging_forms[] = {
     },
     [PAGING_PAE] = {
         .levels = 2, .entry_size = 8, .shift = { 21, 12 }, .bits = { 9, 9 }, .may_map = { true, false },
-        .reserved = { RESERVED_PHYS | 0x7ffull << 52, RESERVED_PHYS | 0x7ffull << 52 },
+        .reserved = { 0x7ffull << 52, 0x7ffull << 52 },
         .reserved_page = { 0xffull << 13, 0 },
     },
     [PAGING_4LEVEL] = {
         .levels = 4, .entry_size = 8, .shift = { 39, 30, 21, 12 }, .bits = { 9, 9, 9, 9 },
-        .may_map = { false, true, true, false },
-        .reserved = { RESERVED_PHYS | PTE_PS, RESERVED_PHYS, RESERVED_PHYS, RESERVED_PHYS },
+        .may_map = { false, true, true, false }, .reserved = { PTE_PS, 0, 0, 0 },
         .reserved_page = { 0, 0x1ffffull << 13, 0xffull << 13, 0 },
+    },
+    [PAGING_5LEVEL] = {
+        .levels = 5, .entry_size = 8, .shift = { 48, 39, 30, 21, 12 }, .bits = { 9, 9, 9, 9, 9 },
+        .may_map = { false, false, true, true, false }, .reserved = { PTE_PS, PTE_PS, 0, 0, 0 },
+        .reserved_page = { 0, 0, 0x1ffffull << 13, 0xffull << 13, 0 },
     },
 };
 
@@ -42,6 +45,7 @@ static const struct paging_form paging_forms[] = {
 struct gathered {
     bool user, writable, no_execute, global;
     bool dirty;                      /* leaf entry's D */
+    uint8_t key;                     /* leaf entry's protection key */
     unsigned leaf;                   /* level that mapped the page */
     uint64_t entry_gpa[LEVELS_MAX];
     uint64_t entry_spa[LEVELS_MAX];
@@ -53,7 +57,8 @@ uint32_t mmu_regime(const struct cpu *cpu, bool user, bool implicit)
     if (!(cpu->cr0 & CR0_PG)) {
         return PAGING_NONE;
     }
-    uint32_t regime = cpu->efer & EFER_LMA ? PAGING_4LEVEL : cpu->cr4 & CR4_PAE ? PAGING_PAE : PAGING_32;
+    uint32_t regime = cpu->efer & EFER_LMA ? (cpu->cr4 & CR4_LA57 ? PAGING_5LEVEL : PAGING_4LEVEL)
+                                           : cpu->cr4 & CR4_PAE ? PAGING_PAE : PAGING_32;
     bool ac = cpu->rflags_rest & RFLAGS_AC;
 
     regime |= user ? REGIME_USER : 0;
@@ -63,6 +68,7 @@ uint32_t mmu_regime(const struct cpu *cpu, bool user, bool implicit)
     regime |= cpu->efer & EFER_NXE ? REGIME_NXE : 0;
     regime |= cpu->cr4 & CR4_PSE ? REGIME_PSE : 0;
     regime |= cpu->cr4 & CR4_PGE ? REGIME_PGE : 0;
+    regime |= cpu->cr4 & CR4_PKE && cpu->efer & EFER_LMA ? REGIME_PKE : 0;
     regime |= user && ac && cpu->cr0 & CR0_AM ? REGIME_ALIGN : 0;
     return regime;
 }
@@ -137,14 +143,39 @@ static bool permitted(const struct walk *w, const struct gathered *g, enum acces
     return kind == ACCESS_READ || g->writable || !(w->regime & REGIME_WP);
 }
 
-static uint64_t entry_reserved(const struct walk *w, const struct paging_form *form, unsigned level, bool page)
+/* Does the page's protection key forbid a data access?  User pages have one, their supervisors obey it too. */
+static bool key_forbids(const struct cpu *cpu, const struct walk *w, const struct gathered *g)
+{
+    unsigned right = w->kind == ACCESS_READ ? PAGE_READ : w->kind == ACCESS_WRITE ? PAGE_WRITE : 0;
+
+    return w->regime & REGIME_PKE && g->user && mmu_key_denies(cpu, w->regime, g->key) & right;
+}
+
+/* Address bits beyond the processor's width. */
+static uint64_t reserved_address(const struct cpu *cpu)
+{
+    return FRAME_MASK & ~((1ull << cpu_physical_bits(cpu)) - 1);
+}
+
+/* PSE-36 keeps address bits 39:32 in 20:13, as many as the processor has. */
+static uint64_t reserved_pse36(const struct cpu *cpu)
+{
+    unsigned width = cpu_has(cpu, CPU_PSE36) ? cpu_physical_bits(cpu) : 32;
+
+    return width >= 40 ? 0 : 0x1fe000ull & ~0ull << (width - 32 + 13);
+}
+
+static uint64_t entry_reserved(const struct cpu *cpu, const struct walk *w, const struct paging_form *form, unsigned level, bool page)
 {
     uint64_t reserved = form->reserved[level] | (page ? form->reserved_page[level] : 0);
 
-    if (form->entry_size == 8 && !(w->regime & REGIME_NXE)) {
-        reserved |= PTE_NX;
+    if (form->entry_size == 4) {
+        return reserved | (page ? reserved_pse36(cpu) : 0);
     }
-    return reserved;
+    if (page && form->shift[level] == 30 && !cpu_has(cpu, CPU_PAGE1GB)) {
+        reserved |= PTE_PS;
+    }
+    return reserved | reserved_address(cpu) | (w->regime & REGIME_NXE ? 0 : PTE_NX);
 }
 
 /* Physical base of the first table the walk indexes. */
@@ -163,7 +194,7 @@ static enum exec_result top_table(struct cpu *cpu, struct walk *w, uint64_t *tab
         *table = cpu->cr3 & 0xfffff000ull;
         return EXEC_OK;
     default:
-        *table = cpu->cr3 & FRAME_MASK & (PHYS_LIMIT - 1);
+        *table = cpu->cr3 & FRAME_MASK;
         return EXEC_OK;
     }
 }
@@ -191,7 +222,7 @@ static enum exec_result descend(struct cpu *cpu, struct walk *w, const struct pa
         }
         bool large = form->may_map[level] && entry & PTE_PS &&
                      (form->entry_size == 8 || w->regime & REGIME_PSE);
-        if (entry & entry_reserved(w, form, level, large)) {
+        if (entry & entry_reserved(cpu, w, form, level, large)) {
             return page_fault(cpu, w, PF_P | PF_RSVD);
         }
         g->user &= (entry & PTE_U) != 0;
@@ -200,6 +231,7 @@ static enum exec_result descend(struct cpu *cpu, struct walk *w, const struct pa
         if (large || level == form->levels - 1u) {
             g->leaf = level;
             g->dirty = entry & PTE_D;
+            g->key = entry >> PTE_KEY_SHIFT & 15;
             g->global = entry & PTE_G && w->regime & REGIME_PGE;
             return EXEC_OK;
         }
@@ -274,7 +306,7 @@ static enum exec_result final_address(struct cpu *cpu, struct walk *w, const str
     note_second_level(w, &page);
     w->spa = page.spa;
     w->rights &= (page.readable ? PAGE_READ : 0) | (page.writable && page.dirty ? PAGE_WRITE : 0) |
-                 (page.executable ? PAGE_EXEC : 0) | PAGE_GLOBAL;
+                 (page.executable ? PAGE_EXEC : 0) | PAGE_GLOBAL | PAGE_KEYED;
     return EXEC_OK;
 }
 
@@ -297,8 +329,9 @@ enum exec_result mmu_walk(struct cpu *cpu, struct walk *w)
         return result;
     }
     if (!w->peek) {
-        if (!permitted(w, &g, w->kind)) {
-            return page_fault(cpu, w, PF_P);
+        bool forbidden = key_forbids(cpu, w, &g);
+        if (!permitted(w, &g, w->kind) || forbidden) {
+            return page_fault(cpu, w, PF_P | (forbidden ? PF_PK : 0));
         }
         result = set_flags(cpu, w, form, &g);
         if (result != EXEC_OK) {
@@ -307,7 +340,9 @@ enum exec_result mmu_walk(struct cpu *cpu, struct walk *w)
     }
     w->gpa = leaf_gpa(w, form, &g);
     w->shift = form->shift[g.leaf];
-    w->rights = (permitted(w, &g, ACCESS_READ) ? PAGE_READ : 0) |
+    w->key = g.key;
+    w->rights = (w->regime & REGIME_PKE && g.user ? PAGE_KEYED : 0) |
+                (permitted(w, &g, ACCESS_READ) ? PAGE_READ : 0) |
                 (g.dirty && permitted(w, &g, ACCESS_WRITE) ? PAGE_WRITE : 0) |
                 (permitted(w, &g, ACCESS_EXEC) ? PAGE_EXEC : 0) | (g.global ? PAGE_GLOBAL : 0);
     return final_address(cpu, w, &g);
@@ -328,7 +363,7 @@ bool mmu_walk_peek(struct cpu *cpu, uint64_t linear, uint64_t *spa)
 enum exec_result mmu_read_pdptes(struct cpu *cpu, uint64_t cr3, uint64_t pdpte[4])
 {
     /* SDM Vol 3A "PDPTE Registers": bits 2:1, 8:5 and above the physical width are reserved. */
-    const uint64_t reserved = 0x1e6ull | RESERVED_PHYS | 0xfffull << 52;
+    const uint64_t reserved = 0x1e6ull | reserved_address(cpu) | 0xfffull << 52;
     struct walk w = { .kind = ACCESS_READ, .no_linear = true };
 
     for (unsigned i = 0; i < 4; i++) {

@@ -69,6 +69,18 @@ static inline bool cpu_is_amd(const struct cpu *cpu)
     return cpu->machine->model && cpu->machine->model->vendor == CPU_VENDOR_AMD;
 }
 
+/* SDM Vol 1 "Canonicality Checking": bases, MSRs, INVLPG and INVPCID ask what CPUID, not what CR4 says. */
+static inline unsigned cpu_linear_bits(const struct cpu *cpu)
+{
+    return cpu->machine->model && cpu_has(cpu, CPU_LA57) ? 57 : 48;
+}
+
+static inline bool cpu_canonical_base(const struct cpu *cpu, uint64_t linear)
+{
+    unsigned spare = 64 - cpu_linear_bits(cpu);
+    return (uint64_t)((int64_t)(linear << spare) >> spare) == linear;
+}
+
 static inline unsigned cpu_physical_bits(const struct cpu *cpu)
 {
     return cpu->machine->physical_bits ? cpu->machine->physical_bits : (unsigned)CPU_PHYS_BITS;

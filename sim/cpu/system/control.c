@@ -2,14 +2,19 @@
 #include "sim/cpu/apic/apic.h"
 #include "sim/cpu/event/event.h"
 #include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/model/model.h"
 #include "sim/cpu/system/sys.h"
 #include "sim/machine.h"
 
 #define CR0_DEFINED (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
-#define CR4_OFFERED                                                                                         \
-    (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT |      \
-     CR4_FSGSBASE | CR4_PCIDE | CR4_SMEP | CR4_SMAP)
-#define CR3_RESERVED (~0ull << CPU_PHYS_BITS)
+
+/* A CR4 bit without its feature is reserved: SDM Vol 3A "Control Registers". */
+static const struct { uint64_t bits; enum cpu_feature feature; } cr4_bits[] = {
+    { CR4_VME | CR4_PVI, CPU_VME }, { CR4_TSD, CPU_TSC }, { CR4_DE, CPU_DE }, { CR4_PSE, CPU_PSE }, { CR4_PAE, CPU_PAE },
+    { CR4_MCE, CPU_MCE }, { CR4_PGE, CPU_PGE }, { CR4_PCE, CPU_ALWAYS }, { CR4_OSFXSR, CPU_FXSR }, { CR4_OSXMMEXCPT, CPU_SSE },
+    { CR4_UMIP, CPU_UMIP }, { CR4_LA57, CPU_LA57 }, { CR4_FSGSBASE, CPU_FSGSBASE }, { CR4_PCIDE, CPU_PCID },
+    { CR4_OSXSAVE, CPU_XSAVE }, { CR4_SMEP, CPU_SMEP }, { CR4_SMAP, CPU_SMAP }, { CR4_PKE, CPU_PKU },
+};
 
 unsigned cpu_cpl(const struct cpu *cpu)
 {
@@ -55,6 +60,7 @@ void cpu_update_mode(struct cpu *cpu)
     mode |= avx_enabled(cpu) && !(cpu->cr0 & CR0_TS) ? MODE_AVX_OK : 0;
     mode |= cpu_is_v86(cpu) ? MODE_V86 : 0;
     cpu->mode = mode;
+    cpu->linear_spare = cpu->cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;
 }
 
 /* --- CR0, CR3, CR4 ------------------------------------------------------------------ */
@@ -129,7 +135,7 @@ enum exec_result cpu_write_cr3(struct cpu *cpu, uint64_t value)
     if (!(cpu->efer & EFER_LMA)) {
         value = (uint32_t)value;
     }
-    if (value & CR3_RESERVED) {
+    if (value >> cpu_physical_bits(cpu)) {
         return cpu_raise_error(cpu, X_GP, 0);
     }
     if (uses_pae(cpu->cr0, cpu->cr4, cpu->efer)) {
@@ -143,14 +149,22 @@ enum exec_result cpu_write_cr3(struct cpu *cpu, uint64_t value)
     return EXEC_OK;
 }
 
+static uint64_t cr4_offered(const struct cpu *cpu)
+{
+    uint64_t offered = cpu->machine->config.vtx ? CR4_VMXE : 0;
+
+    for (unsigned i = 0; i < sizeof(cr4_bits) / sizeof(cr4_bits[0]); i++) {
+        offered |= cpu_has(cpu, cr4_bits[i].feature) ? cr4_bits[i].bits : 0;
+    }
+    return offered;
+}
+
 static bool cr4_is_valid(const struct cpu *cpu, uint64_t value)
 {
-    uint64_t offered = CR4_OFFERED | (cpu->machine->config.vtx ? CR4_VMXE : 0);
-
-    if (value & ~offered) {
+    if (value & ~cr4_offered(cpu)) {
         return false;
     }
-    if (cpu->efer & EFER_LMA && !(value & CR4_PAE)) {
+    if (cpu->efer & EFER_LMA && (!(value & CR4_PAE) || (value ^ cpu->cr4) & CR4_LA57)) {
         return false;
     }
     if (value & CR4_PCIDE && !(cpu->cr4 & CR4_PCIDE) &&
@@ -174,7 +188,7 @@ enum exec_result cpu_write_cr4(struct cpu *cpu, uint64_t value)
             cpu->pdpte[i] = pdpte[i];
         }
     }
-    bool flush = changed & (CR4_PGE | CR4_PSE | CR4_PAE) || changed & cpu->cr4 & CR4_PCIDE ||
+    bool flush = changed & (CR4_PGE | CR4_PSE | CR4_PAE | CR4_LA57) || changed & cpu->cr4 & CR4_PCIDE ||
                  changed & value & CR4_SMEP;
     if (flush) {
         mmu_flush_all(cpu);
@@ -289,6 +303,7 @@ enum exec_result sys_smsw(struct cpu *cpu, const struct sys_insn *insn)
 {
     struct vtx_event event = { .cause = VTX_CR_READ, .number = 0, .value = cpu->cr0, .gpr = insn->rm };
 
+    TRY(sys_check_umip(cpu));
     TRY(sys_intercept(cpu, insn, &event));
     return sys_operand_write(cpu, insn, sys_is_register(insn) ? insn->operand_size : 2, event.value);
 }

@@ -1,6 +1,7 @@
 /* HLT, cache and TLB control, fences, FS and GS bases, hints, and the way to VMX. */
 #include "sim/base/trace.h"
 #include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/model/model.h"
 #include "sim/cpu/system/sys.h"
 #include "sim/machine.h"
 
@@ -71,7 +72,7 @@ enum exec_result sys_invlpg(struct cpu *cpu, const struct sys_insn *insn)
     if (!(cpu->efer & EFER_LMA)) {
         linear = (uint32_t)linear;
     }
-    if (cpu_canonical(linear)) { /* a non-canonical address makes INVLPG a no-operation */
+    if (cpu_canonical_base(cpu, linear)) { /* a non-canonical address makes INVLPG a no-operation */
         mmu_invlpg(cpu, linear);
     }
     return sys_leave_block(cpu, insn);
@@ -92,12 +93,41 @@ enum exec_result sys_invpcid(struct cpu *cpu, const struct sys_insn *insn)
     if (type <= INVPCID_CONTEXT && pcid && !(cpu->cr4 & CR4_PCIDE)) {
         return sys_gp(cpu);
     }
-    if (type == INVPCID_ADDRESS && !cpu_canonical(descriptor[1])) {
+    if (type == INVPCID_ADDRESS && !cpu_canonical_base(cpu, descriptor[1])) {
         return sys_gp(cpu);
     }
     sys_charge(cpu, CHARGE_INVLPG);
     mmu_invpcid(cpu, (enum mmu_invpcid_type)type, pcid, descriptor[1]);
     return sys_leave_block(cpu, insn);
+}
+
+/* --- protection keys -------------------------------------------------------------------- */
+
+/* SDM Vol 2 "RDPKRU", "WRPKRU": ECX and what is not PKRU must be 0. */
+static enum exec_result check_pkru(struct cpu *cpu, bool operand_ok)
+{
+    if (!(cpu->cr4 & CR4_PKE)) {
+        return cpu_raise(cpu, X_UD);
+    }
+    return (uint32_t)cpu->gpr[RCX] || !operand_ok ? sys_gp(cpu) : EXEC_OK;
+}
+
+enum exec_result sys_rdpkru(struct cpu *cpu, const struct sys_insn *insn)
+{
+    (void)insn;
+    TRY(check_pkru(cpu, true));
+    cpu->gpr[RAX] = cpu->pkru;
+    cpu->gpr[RDX] = 0;
+    return EXEC_OK;
+}
+
+enum exec_result sys_wrpkru(struct cpu *cpu, const struct sys_insn *insn)
+{
+    (void)insn;
+    TRY(check_pkru(cpu, (uint32_t)cpu->gpr[RDX] == 0));
+    cpu->pkru = (uint32_t)cpu->gpr[RAX];
+    mmu_pkru_written(cpu);
+    return EXEC_OK;
 }
 
 /* --- FS and GS bases ------------------------------------------------------------------- */
@@ -119,7 +149,7 @@ static enum exec_result write_base(struct cpu *cpu, const struct sys_insn *insn,
     uint64_t base = sys_gpr_read(cpu, insn->rm, insn->operand_size);
 
     TRY(check_fsgsbase(cpu));
-    if (!cpu_canonical(base)) {
+    if (!cpu_canonical_base(cpu, base)) {
         return sys_gp(cpu);
     }
     cpu->seg[segment].base = base;

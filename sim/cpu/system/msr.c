@@ -4,6 +4,7 @@
 #include "sim/cpu/apic/apic.h"
 #include "sim/cpu/event/event.h"
 #include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/model/model.h"
 #include "sim/cpu/system/sys.h"
 #include "sim/machine.h"
 #include "spec/x86/clock.h"
@@ -312,13 +313,13 @@ static bool are_types(uint64_t value, bool pat)
     return true;
 }
 
-static bool value_is_valid(const struct row *row, uint64_t value)
+static bool value_is_valid(const struct cpu *cpu, const struct row *row, uint64_t value)
 {
     if (value & ~row->writable) {
         return false;
     }
     switch (row->rule) {
-    case CANONICAL: return cpu_canonical(value);
+    case CANONICAL: return cpu_canonical_base(cpu, value);
     case TYPES: return are_types(value, true);
     case MTRR: return are_types(value, false);
     default: return true;
@@ -331,7 +332,7 @@ enum exec_result cpu_wrmsr(struct cpu *cpu, uint32_t index, uint64_t value)
         return apic_wrmsr(cpu, index, value);
     }
     const struct row *row = find(index);
-    if (!row || !(row->access & WO) || !is_offered(cpu, row) || !value_is_valid(row, value)) {
+    if (!row || !(row->access & WO) || !is_offered(cpu, row) || !value_is_valid(cpu, row, value)) {
         return gp(cpu);
     }
     const struct home *home = &homes[row - rows];

@@ -67,6 +67,12 @@ enum exec_result sys_require_cpl0(struct cpu *cpu)
     return cpu_cpl(cpu) == 0 ? EXEC_OK : sys_gp(cpu);
 }
 
+/* SDM Vol 3A "Control Registers", CR4.UMIP: SGDT, SIDT, SLDT, SMSW and STR are the kernel's. */
+enum exec_result sys_check_umip(struct cpu *cpu)
+{
+    return cpu->cr4 & CR4_UMIP && cpu_cpl(cpu) != 0 ? sys_gp(cpu) : EXEC_OK;
+}
+
 enum exec_result sys_intercept(struct cpu *cpu, const struct sys_insn *insn, struct vtx_event *event)
 {
     if (!cpu->nonroot) {

@@ -40,6 +40,7 @@ enum exec_result sys_memory_write(struct cpu *, const struct sys_insn *, unsigne
 
 /* #GP(0) above ring 0. */
 enum exec_result sys_require_cpl0(struct cpu *);
+enum exec_result sys_check_umip(struct cpu *);
 static inline enum exec_result sys_gp(struct cpu *cpu)
 {
     return cpu_raise_error(cpu, X_GP, 0);

@@ -1,5 +1,6 @@
 /* Segment registers, LDTR, TR, descriptor tables, and the instructions that only look at descriptors. */
 #include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/model/model.h"
 #include "sim/cpu/system/segment.h"
 #include "sim/cpu/system/sys.h"
 #include "sim/machine.h"
@@ -88,6 +89,7 @@ static enum exec_result require_protected(struct cpu *cpu)
 static enum exec_result store_selector(struct cpu *cpu, const struct sys_insn *insn, unsigned segment)
 {
     TRY(require_protected(cpu));
+    TRY(sys_check_umip(cpu));
     TRY(sys_intercept_plain(cpu, insn, VTX_LDTR_TR));
     return sys_operand_write(cpu, insn, sys_is_register(insn) ? insn->operand_size : 2,
                              cpu->seg[segment].selector);
@@ -114,7 +116,7 @@ static enum exec_result read_system_descriptor(struct cpu *cpu, uint16_t selecto
     TRY(seg_read(cpu, selector, X_GP, 0, d));
     if (cpu->efer & EFER_LMA) {
         TRY(seg_read_high(cpu, X_GP, 0, d));
-        if (!cpu_canonical(seg_load(d).base)) {
+        if (!cpu_canonical_base(cpu, seg_load(d).base)) {
             return cpu_raise_error(cpu, X_GP, error);
         }
     }
@@ -180,6 +182,7 @@ static enum exec_result store_table(struct cpu *cpu, const struct sys_insn *insn
     unsigned size = sys_is_long64(cpu) ? 8 : 4;
     uint16_t limit = (uint16_t)table->limit;
 
+    TRY(sys_check_umip(cpu));
     TRY(sys_intercept_plain(cpu, insn, VTX_GDTR_IDTR));
     __builtin_memcpy(image, &limit, 2);
     __builtin_memcpy(image + 2, &table->base, size);
@@ -208,7 +211,7 @@ static enum exec_result load_table(struct cpu *cpu, const struct sys_insn *insn,
     TRY(sys_memory_read(cpu, insn, 0, image, 2 + size));
     __builtin_memcpy(&limit, image, 2);
     __builtin_memcpy(&base, image + 2, size);
-    if (size == 8 && !cpu_canonical(base)) {
+    if (size == 8 && !cpu_canonical_base(cpu, base)) {
         return sys_gp(cpu);
     }
     if (size == 4 && insn->operand_size == 2) {

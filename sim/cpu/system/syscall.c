@@ -59,7 +59,7 @@ enum exec_result sys_sysret(struct cpu *cpu, const struct sys_insn *insn)
     uint64_t rip = to64 ? cpu->gpr[RCX] : (uint32_t)cpu->gpr[RCX];
     uint16_t selector = (uint16_t)(cpu->msr.star >> 48);
 
-    if (to64 && !cpu_canonical(rip)) {
+    if (to64 && !cpu_canonical(cpu, rip)) {
         return sys_gp(cpu);
     }
     sys_charge(cpu, CHARGE_SYSCALL);
@@ -94,7 +94,7 @@ enum exec_result sys_sysexit(struct cpu *cpu, const struct sys_insn *insn)
     if (!(cpu->cr0 & CR0_PE) || seg_null(selector) || cpu_cpl(cpu) != 0) {
         return sys_gp(cpu);
     }
-    if (to64 && (!cpu_canonical(cpu->gpr[RDX]) || !cpu_canonical(cpu->gpr[RCX]))) {
+    if (to64 && (!cpu_canonical(cpu, cpu->gpr[RDX]) || !cpu_canonical(cpu, cpu->gpr[RCX]))) {
         return sys_gp(cpu);
     }
     sys_charge(cpu, CHARGE_SYSCALL);

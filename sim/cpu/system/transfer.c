@@ -12,7 +12,7 @@ enum { TSS_RSP0 = 4 };
 
 enum exec_result transfer_check_offset(struct cpu *cpu, const struct transfer *to)
 {
-    bool ok = transfer_is_64bit(cpu, &to->cs) ? cpu_canonical(to->rip) : to->rip <= to->cs.limit;
+    bool ok = transfer_is_64bit(cpu, &to->cs) ? cpu_canonical(cpu, to->rip) : to->rip <= to->cs.limit;
 
     return ok ? EXEC_OK : sys_gp(cpu);
 }
@@ -208,7 +208,7 @@ static enum exec_result inner_stack(struct cpu *cpu, unsigned cpl, struct segmen
     memcpy(rsp, image, lma ? 8 : wide ? 4 : 2);
     if (lma) {
         *ss = seg_null_ss(cpl);
-        return cpu_canonical(*rsp) ? EXEC_OK : cpu_raise_error(cpu, X_SS, 0);
+        return cpu_canonical(cpu, *rsp) ? EXEC_OK : cpu_raise_error(cpu, X_SS, 0);
     }
     uint16_t selector;
     memcpy(&selector, image + (wide ? 4 : 2), 2);
@@ -240,7 +240,7 @@ static enum exec_result call_inner_ring(struct cpu *cpu, const struct sys_insn *
     put(frame, 3 + n, cpu->seg[SS].selector, width);
     uint64_t mask = cpu->efer & EFER_LMA ? ~0ull : ss.rights & SEG_DB ? 0xffffffffull : 0xffffull;
     uint64_t low = (rsp - size) & mask;
-    bool fits = cpu->efer & EFER_LMA ? cpu_canonical(low)
+    bool fits = cpu->efer & EFER_LMA ? cpu_canonical(cpu, low)
                 : ss.rights & TYPE_EXPAND_DOWN ? low > ss.limit && low + size - 1 <= mask
                                                : low + size - 1 <= ss.limit;
     if (!fits) {

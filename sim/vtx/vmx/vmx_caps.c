@@ -1,6 +1,6 @@
 #include "sim/vtx/vmx/vmx_caps.h"
 
-#include "sim/cpu/cpu.h"
+#include "sim/cpu/model/model.h"
 
 /* What we offer.  A bit here is a promise: see the header. */
 #define OFFER_PIN (VMX_PIN_EXTERNAL_INTERRUPT | VMX_PIN_NMI | VMX_PIN_VIRTUAL_NMIS | VMX_PIN_PREEMPTION_TIMER)
@@ -131,7 +131,8 @@ vmx_caps_init(struct vmx_caps *c, const struct cpu *cpu)
         .cr4_fixed1 = cr4_fixed1(cpu) | CR4_FIXED0,
         .efer_bits = 0xd01, /* SCE, LME, LMA, NXE */
         .debugctl_bits = 0, /* as WRMSR has it: neither LBR nor BTF */
-        .physical_width = CPU_PHYS_BITS,
+        .physical_width = cpu_physical_bits(cpu),
+        .linear_width = cpu_linear_bits(cpu),
         .cr3_targets = CR3_TARGETS,
         .msr_list_max = MSR_LIST_MAX,
     };

@@ -33,6 +33,7 @@ struct vmx_caps {
     uint64_t efer_bits;     /* of IA32_EFER that may be 1 */
     uint64_t debugctl_bits; /* of IA32_DEBUGCTL that may be 1 */
     unsigned physical_width; /* MAXPHYADDR [bits] */
+    unsigned linear_width;   /* of linear addresses, as CPUID tells [bits] */
     unsigned cr3_targets;   /* [count] */
     uint32_t msr_list_max;  /* entries in an MSR area [count] */
     bool exists[VMCS_SLOT_COUNT];

@@ -42,6 +42,12 @@ static inline bool vmx_within(const struct vmx_caps *caps, uint64_t address)
 {
     return address >> caps->physical_width == 0;
 }
+/* "Canonicality Checking" (SDM Vol 1): fields have the width the processor supports, whatever CR4.LA57 says. */
+static inline bool vmx_canonical(const struct vmx_caps *caps, uint64_t address)
+{
+    unsigned spare = 64 - caps->linear_width;
+    return (uint64_t)((int64_t)(address << spare) >> spare) == address;
+}
 bool vmx_pat_ok(uint64_t pat);
 
 #define REQUIRE(id, condition)            \

@@ -49,8 +49,8 @@ check_mode(const struct vmx_caps *caps, const struct vmcs *v)
 static enum vmx_rule
 check_msrs(const struct vmx_caps *caps, const struct vmcs *v)
 {
-    REQUIRE(GUEST_SYSENTER_ESP_CANON, cpu_canonical(v->guest_sysenter_esp));
-    REQUIRE(GUEST_SYSENTER_EIP_CANON, cpu_canonical(v->guest_sysenter_eip));
+    REQUIRE(GUEST_SYSENTER_ESP_CANON, vmx_canonical(caps, v->guest_sysenter_esp));
+    REQUIRE(GUEST_SYSENTER_EIP_CANON, vmx_canonical(caps, v->guest_sysenter_eip));
     REQUIRE(GUEST_PAT_TYPE, !(v->entry_controls & VMX_ENTRY_LOAD_PAT) || vmx_pat_ok(v->guest_pat));
     if (v->entry_controls & VMX_ENTRY_LOAD_EFER) {
         bool lma = v->guest_efer & EFER_LMA, lme = v->guest_efer & EFER_LME;
@@ -62,32 +62,32 @@ check_msrs(const struct vmx_caps *caps, const struct vmcs *v)
 }
 
 static enum vmx_rule
-check_tables(const struct vmcs *v)
+check_tables(const struct vmx_caps *caps, const struct vmcs *v)
 {
-    REQUIRE(GUEST_GDTR_BASE_CANON, cpu_canonical(v->guest_gdtr_base));
-    REQUIRE(GUEST_IDTR_BASE_CANON, cpu_canonical(v->guest_idtr_base));
+    REQUIRE(GUEST_GDTR_BASE_CANON, vmx_canonical(caps, v->guest_gdtr_base));
+    REQUIRE(GUEST_IDTR_BASE_CANON, vmx_canonical(caps, v->guest_idtr_base));
     REQUIRE(GUEST_GDTR_LIMIT, v->guest_gdtr_limit >> 16 == 0);
     REQUIRE(GUEST_IDTR_LIMIT, v->guest_idtr_limit >> 16 == 0);
     return VMX_RULE_NONE;
 }
 
-/* Bits 63:N identical, N = 48: one bit laxer than canonical, so a RIP just past the
+/* Bits 63:N identical, N the width of linear addresses: one bit laxer than canonical, so a RIP just past the
  * lower half enters and faults on its fetch. */
 static bool
-rip_linear_ok(uint64_t rip)
+rip_linear_ok(const struct vmx_caps *caps, uint64_t rip)
 {
-    uint64_t high = rip >> CPU_LINEAR_BITS;
-    return high == 0 || high == UINT64_MAX >> CPU_LINEAR_BITS;
+    uint64_t high = rip >> caps->linear_width;
+    return high == 0 || high == UINT64_MAX >> caps->linear_width;
 }
 
 static enum vmx_rule
-check_rip_rflags(const struct vmcs *v)
+check_rip_rflags(const struct vmx_caps *caps, const struct vmcs *v)
 {
     bool code64 = guest_64(v) && (v->guest_cs_rights & SEG_L);
     uint32_t info = (uint32_t)v->entry_interruption_info;
     bool external = (info & VMX_EVENT_VALID) && (info >> VMX_EVENT_TYPE_SHIFT & 7) == VMX_EVENT_EXTERNAL;
     REQUIRE(GUEST_RIP_HIGH, code64 || v->guest_rip >> 32 == 0);
-    REQUIRE(GUEST_RIP_LINEAR, !code64 || rip_linear_ok(v->guest_rip));
+    REQUIRE(GUEST_RIP_LINEAR, !code64 || rip_linear_ok(caps, v->guest_rip));
     REQUIRE(GUEST_RFLAGS_RSVD0, !(v->guest_rflags & RFLAGS_RESERVED_0));
     REQUIRE(GUEST_RFLAGS_RSVD1, v->guest_rflags & RFLAGS_FIXED);
     if (v->guest_rflags & RFLAGS_VM) {
@@ -105,7 +105,7 @@ vmx_check_guest(const struct vmx_entry_context *c)
     REQUIRE_ALL(check_mode(c->caps, c->vmcs));
     REQUIRE_ALL(check_msrs(c->caps, c->vmcs));
     REQUIRE_ALL(vmx_check_guest_segments(c));
-    REQUIRE_ALL(check_tables(c->vmcs));
-    REQUIRE_ALL(check_rip_rflags(c->vmcs));
+    REQUIRE_ALL(check_tables(c->caps, c->vmcs));
+    REQUIRE_ALL(check_rip_rflags(c->caps, c->vmcs));
     return vmx_check_guest_other(c);
 }

@@ -9,6 +9,7 @@ enum { CODE_AND_DATA = 6 }; /* ES CS SS DS FS GS */
 
 /* What the rules ask about, gathered once. */
 struct view {
+    const struct vmx_caps *caps;
     const struct vmcs *v;
     bool unrestricted, ia32e, v86;
 };
@@ -90,10 +91,10 @@ check_bases(const struct view *w)
     for (unsigned seg = 0; w->v86 && seg < CODE_AND_DATA; seg++) {
         REQUIRE_RULE(VMX_RULE_GUEST_ES_V86_BASE + seg, base(v, seg) == selector(v, seg) << 4);
     }
-    REQUIRE(GUEST_TR_BASE_CANON, cpu_canonical(v->guest_tr_base));
-    REQUIRE(GUEST_FS_BASE_CANON, cpu_canonical(v->guest_fs_base));
-    REQUIRE(GUEST_GS_BASE_CANON, cpu_canonical(v->guest_gs_base));
-    REQUIRE(GUEST_LDTR_BASE_CANON, !usable(v, LDTR) || cpu_canonical(v->guest_ldtr_base));
+    REQUIRE(GUEST_TR_BASE_CANON, vmx_canonical(w->caps, v->guest_tr_base));
+    REQUIRE(GUEST_FS_BASE_CANON, vmx_canonical(w->caps, v->guest_fs_base));
+    REQUIRE(GUEST_GS_BASE_CANON, vmx_canonical(w->caps, v->guest_gs_base));
+    REQUIRE(GUEST_LDTR_BASE_CANON, !usable(v, LDTR) || vmx_canonical(w->caps, v->guest_ldtr_base));
     REQUIRE(GUEST_CS_BASE_HIGH, v->guest_cs_base >> 32 == 0);
     REQUIRE(GUEST_SS_BASE_HIGH, !usable(v, SS) || v->guest_ss_base >> 32 == 0);
     REQUIRE(GUEST_DS_BASE_HIGH, !usable(v, DS) || v->guest_ds_base >> 32 == 0);
@@ -241,6 +242,7 @@ enum vmx_rule
 vmx_check_guest_segments(const struct vmx_entry_context *c)
 {
     struct view w = {
+        .caps = c->caps,
         .v = c->vmcs,
         .unrestricted = vmcs_secondary(c->vmcs) & VMX_SECONDARY_UNRESTRICTED_GUEST,
         .ia32e = c->vmcs->entry_controls & VMX_ENTRY_GUEST_64,

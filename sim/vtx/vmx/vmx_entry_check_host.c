@@ -50,8 +50,8 @@ check_control_registers(const struct vmx_caps *caps, const struct vmcs *v)
 static enum vmx_rule
 check_msrs(const struct vmx_caps *caps, const struct vmcs *v)
 {
-    REQUIRE(HOST_SYSENTER_ESP_CANON, cpu_canonical(v->host_sysenter_esp));
-    REQUIRE(HOST_SYSENTER_EIP_CANON, cpu_canonical(v->host_sysenter_eip));
+    REQUIRE(HOST_SYSENTER_ESP_CANON, vmx_canonical(caps, v->host_sysenter_esp));
+    REQUIRE(HOST_SYSENTER_EIP_CANON, vmx_canonical(caps, v->host_sysenter_eip));
     REQUIRE(HOST_PAT_TYPE, !(v->exit_controls & VMX_EXIT_LOAD_PAT) || vmx_pat_ok(v->host_pat));
     if (v->exit_controls & VMX_EXIT_LOAD_EFER) {
         bool host64 = v->exit_controls & VMX_EXIT_HOST_64;
@@ -64,11 +64,11 @@ check_msrs(const struct vmx_caps *caps, const struct vmcs *v)
 
 /* SDM "Checks Related to Address-Space Size": what depends on the host to come. */
 static enum vmx_rule
-check_size_later(const struct vmcs *v)
+check_size_later(const struct vmx_caps *caps, const struct vmcs *v)
 {
     if (v->exit_controls & VMX_EXIT_HOST_64) {
         REQUIRE(HOST_CR4_PAE, v->host_cr4 & CR4_PAE);
-        REQUIRE(HOST_RIP_CANON, cpu_canonical(v->host_rip));
+        REQUIRE(HOST_RIP_CANON, vmx_canonical(caps, v->host_rip));
     } else {
         REQUIRE(HOST_CR4_PCIDE, !(v->host_cr4 & CR4_PCIDE));
         REQUIRE(HOST_RIP_HIGH, v->host_rip >> 32 == 0);
@@ -77,7 +77,7 @@ check_size_later(const struct vmcs *v)
 }
 
 static enum vmx_rule
-check_segments(const struct vmcs *v)
+check_segments(const struct vmx_caps *caps, const struct vmcs *v)
 {
     enum { HOST_SELECTORS = 7 }; /* ES CS SS DS FS GS TR */
     for (unsigned i = 0; i < HOST_SELECTORS; i++) {
@@ -86,11 +86,11 @@ check_segments(const struct vmcs *v)
     REQUIRE(HOST_CS_NULL, v->host_cs_selector != 0);
     REQUIRE(HOST_TR_NULL, v->host_tr_selector != 0);
     REQUIRE(HOST_SS_NULL, (v->exit_controls & VMX_EXIT_HOST_64) || v->host_ss_selector != 0);
-    REQUIRE(HOST_FS_BASE_CANON, cpu_canonical(v->host_fs_base));
-    REQUIRE(HOST_GS_BASE_CANON, cpu_canonical(v->host_gs_base));
-    REQUIRE(HOST_GDTR_BASE_CANON, cpu_canonical(v->host_gdtr_base));
-    REQUIRE(HOST_IDTR_BASE_CANON, cpu_canonical(v->host_idtr_base));
-    REQUIRE(HOST_TR_BASE_CANON, cpu_canonical(v->host_tr_base));
+    REQUIRE(HOST_FS_BASE_CANON, vmx_canonical(caps, v->host_fs_base));
+    REQUIRE(HOST_GS_BASE_CANON, vmx_canonical(caps, v->host_gs_base));
+    REQUIRE(HOST_GDTR_BASE_CANON, vmx_canonical(caps, v->host_gdtr_base));
+    REQUIRE(HOST_IDTR_BASE_CANON, vmx_canonical(caps, v->host_idtr_base));
+    REQUIRE(HOST_TR_BASE_CANON, vmx_canonical(caps, v->host_tr_base));
     return VMX_RULE_NONE;
 }
 
@@ -100,6 +100,6 @@ vmx_check_host(const struct vmx_entry_context *c)
     REQUIRE_ALL(check_size_now(c));
     REQUIRE_ALL(check_control_registers(c->caps, c->vmcs));
     REQUIRE_ALL(check_msrs(c->caps, c->vmcs));
-    REQUIRE_ALL(check_size_later(c->vmcs));
-    return check_segments(c->vmcs);
+    REQUIRE_ALL(check_size_later(c->caps, c->vmcs));
+    return check_segments(c->caps, c->vmcs);
 }

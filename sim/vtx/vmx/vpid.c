@@ -4,6 +4,7 @@
  * The descriptor's reserved upper half is not looked at, as in the manual's pseudo-code.
  * The type is judged before the descriptor is read.  INVVPID types 0 and 3 flush the whole
  * VPID: more than they must, never less. */
+#include "sim/cpu/model/model.h"
 #include "sim/time/timing.h"
 #include "sim/vtx/vmx/vmx_priv.h"
 
@@ -48,11 +49,11 @@ vmx_invept(struct cpu *cpu, const struct sys_insn *insn)
 }
 
 static bool
-invvpid_operand_ok(uint64_t type, const struct descriptor *d)
+invvpid_operand_ok(const struct cpu *cpu, uint64_t type, const struct descriptor *d)
 {
     bool needs_vpid = type != INVVPID_ALL;
     return d->low >> 16 == 0 && (!needs_vpid || d->low != 0) &&
-           (type != INVVPID_ADDRESS || cpu_canonical(d->high));
+           (type != INVVPID_ADDRESS || cpu_canonical_base(cpu, d->high));
 }
 
 enum exec_result
@@ -67,7 +68,7 @@ vmx_invvpid(struct cpu *cpu, const struct sys_insn *insn)
     if (result != EXEC_OK) {
         return result;
     }
-    if (!invvpid_operand_ok(type, &d)) {
+    if (!invvpid_operand_ok(cpu, type, &d)) {
         return vmx_fail(cpu, VMX_ERROR_INVALID_OPERAND);
     }
     mmu_flush_vpid(cpu, (uint16_t)d.low, type == INVVPID_ALL);
