@@ -53,11 +53,18 @@ enum machine_stop {
     STOP_RESET,        /* software asked the board for a reset; we do not restart */
 };
 
+enum machine_tier {
+    TIER_COMPILED,    /* blocks that run often become machine code, where the host allows it */
+    TIER_INTERPRETER, /* records only */
+    TIER_EAGER,       /* every block becomes machine code at its first run: for tests */
+};
+
 struct machine_config {
     uint64_t ram_size;       /* [bytes] */
     unsigned cpu_count;      /* 1..MACHINE_CPUS_MAX */
     uint64_t quantum;        /* [cycles] */
     bool timing_approx;      /* false: functional, one cycle per instruction */
+    enum machine_tier tier;  /* of functional timing; the machine computes the same on all */
     const char *model;       /* of the processors, as sim/cpu/model/model.h reads it; NULL: "e5" */
     bool vtx;                /* VMX offered in CPUID, if the model has it */
     uint64_t crosscheck;     /* every Nth block on Unicorn; 0 = off */

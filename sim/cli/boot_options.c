@@ -42,6 +42,7 @@ static const struct option_row rows[] = {
     { "--no-vtx", "", FLAG, AT(no_vtx), 0, 0, "a machine without VT-x" },
     { "--no-test-devices", "", FLAG, AT(board.no_test_devices), 0, 0, "without the ports and memory that test suites expect" },
     { "--timing", "functional|approx", CHOICE, AT(machine.timing_approx), 0, 0, "how time is charged [functional]" },
+    { "--tier", "compiled|interpreter", CHOICE, AT(interpreter), 0, 0, "how functional timing runs code [compiled]" },
     { "--quantum", "CYCLES", NUMBER, AT(machine.quantum), 1, 1000000000, "processors' turn [1000]" },
     { "--crosscheck", "N", NUMBER, AT(machine.crosscheck), 1, UINT64_MAX, "execute every Nth block on Unicorn too" },
     { "--limit-time", "SECONDS", SECONDS, AT(limit_seconds), 0, 0, "stop after so much virtual time" },
@@ -230,6 +231,7 @@ boot_options_parse(struct boot_options *o, int argc, char **argv)
         return cli_unusable("boot: --drive more than %d times", BOARD_DRIVES_MAX);
     for (unsigned i = 0; i < o->drives.count; i++)
         o->board.drive[o->board.drive_count++] = o->drives.item[i];
+    o->machine.tier = o->interpreter ? TIER_INTERPRETER : TIER_COMPILED;
     if (!cpu_model_find(o->machine.model, strcspn(o->machine.model, ",")))
         return unknown_model(o->machine.model);
     return o->image ? EXIT_GOOD : cli_unusable("boot: which image? `hvlab boot --help` has examples");

@@ -23,7 +23,7 @@ struct boot_options {
     struct machine_config machine;
     struct board_config board;
     double limit_seconds;  /* [virtual seconds]; 0 = none */
-    bool no_vtx, help;
+    bool no_vtx, interpreter, help;
     bool bios_first;
 };
 

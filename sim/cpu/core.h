@@ -62,6 +62,7 @@ struct core {
     uint64_t stamp_epoch;
     uint32_t stamp_mode;
     uint64_t *own_buckets;   /* when sim/time gave none */
+    struct jit *jit;         /* second tier, the machine's; NULL: records only */
     struct core_hooks hooks;
     struct core_debug debug;
     bool stepping;           /* debug.before wants every instruction */
@@ -72,6 +73,8 @@ struct core {
 /* --- called by handlers ------------------------------------------------------- */
 
 void core_slow(struct cpu *c, struct insn *r);       /* the access is not a hit */
+enum core_slow { CORE_SLOW_LEFT, CORE_SLOW_RETRY, CORE_SLOW_GO_ON }; /* the block was left; the record again; the next one */
+enum core_slow core_slow_access(struct cpu *c, struct insn *r);
 void core_fault(struct cpu *c, struct insn *r);      /* cpu_raise was called */
 void core_sys(struct cpu *c, struct insn *r);
 void core_enter_slow(struct cpu *c, struct insn *r); /* the budget ends inside this block */

@@ -137,11 +137,15 @@ struct sys_insn {
 typedef enum exec_result sys_fn(struct cpu *, const struct sys_insn *);
 
 struct tlb_entry {
-    uint64_t tag_read, tag_write, tag_exec; /* guest page [linear address], or TLB_NO_TAG */
-    uint64_t add;                           /* host pointer minus linear address [bytes] */
+    uint64_t tag_read, tag_write; /* guest page [linear address], or tlb_no_tag */
+    uint64_t add;                 /* host pointer minus linear address [bytes] */
+    uint64_t page;                /* host pointer of the page: for who has the offset in it */
 };
 enum { TLB_ENTRIES = 2048 };
 #define TLB_NO_TAG 1ull
+
+/* Differs by a page or more from every address that is looked up in this entry. */
+static inline uint64_t tlb_no_tag(unsigned slot) { return slot ? TLB_NO_TAG : TLB_NO_TAG | 0x1000; }
 
 struct cpu {
     /* --- hot core: CPU core only.  Reachable by a record's one-byte offsets. */
@@ -156,13 +160,13 @@ struct cpu {
     uint64_t rip;         /* exact whenever code outside the hot core runs */
     uint64_t addr;        /* carries a linear address inside one instruction; not architectural */
     uint64_t temp2;       /* a second temp */
-    /* --- reachable, not byte-addressable */
-    union xmm xmm[16] __attribute__((aligned(16)));
     struct tlb_entry *tlb; /* soft TLB of the current context; mmu/ owns and switches it */
     struct jump *jump;     /* jump cache; owned by core */
     uint64_t jump_stamp;   /* distinguishes its entries by context and mode [high 16 bits] */
     struct insn *block;    /* head of the running block; its costs are paid */
     uint32_t linear_spare; /* bits above those of a linear address: 16, or 7 with CR4.LA57; cpu_update_mode */
+    /* --- reachable, not byte-addressable */
+    union xmm xmm[16] __attribute__((aligned(16)));
     union xmm ymm_high[16] __attribute__((aligned(16))); /* bits 255:128 of YMM0-15 */
     union xmm sse_from, sse_to; /* operands of the running SSE operation; not architectural */
     union xmm avx_from[2];      /* last operand of the running AVX operation; not architectural */

@@ -16,6 +16,7 @@
 #include "sim/cpu/core.h"
 #include "sim/cpu/decode/decode.h"
 #include "sim/cpu/event/event.h"
+#include "sim/cpu/jit/jit.h"
 #include "sim/cpu/exec/forms.h"
 #include "sim/cpu/mmu/mmu.h"
 #include "sim/cpu/system/system.h"
@@ -462,6 +463,8 @@ static void run_block(struct cpu *c, struct insn *entry, bool one)
     }
     if (one || (int64_t)entry->cost > c->budget || entry->fn == core_dead || entry->fn == core_forward) {
         step_block(c, entry, one);
+    } else if (c->core->jit) {
+        jit_call(c->core->jit, c, entry, entry->fn);
     } else {
         entry->fn(c, entry);
     }
@@ -683,6 +686,7 @@ static bool core_new(struct cpu *c)
         c->bucket_cycles = core->own_buckets = calloc(BUCKET_MAX, sizeof *core->own_buckets);
     }
     forget_jumps(c);
+    core->jit = code_cache_jit(c->machine->code);
     core->chain = true;
     core->bucket = BUCKET_OTHER;
     core->timed = c->machine->timing != NULL;

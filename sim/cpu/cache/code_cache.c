@@ -8,6 +8,7 @@
 
 #include "sim/cpu/core.h"
 #include "sim/cpu/decode/decode.h"
+#include "sim/cpu/jit/jit.h"
 #include "sim/cpu/mmu/mmu.h"
 #include "sim/cpu/model/model.h"
 #include "sim/machine.h"
@@ -41,6 +42,7 @@ struct code_cache {
     struct insn *arena, *next;    /* records from below */
     struct sys_site *sites_end;   /* sites from above */
     struct sys_site *sites;
+    struct jit *jit;          /* second tier, or NULL */
     struct observer *observer;
     unsigned observer_count;
     struct code_cache_stats stats;
@@ -76,6 +78,9 @@ bool code_cache_open(struct machine *m)
     }
     k->next = k->arena;
     k->sites_end = k->sites = (struct sys_site *)(k->arena + ARENA_RECORDS);
+    if (!m->timing && m->config.tier != TIER_INTERPRETER) {
+        k->jit = jit_new(m->config.tier == TIER_EAGER ? 1 : JIT_HEAT);
+    }
     mem_set_code_hook(m->mem, code_cache_written, m);
     return true;
 }
@@ -103,6 +108,7 @@ void code_cache_free(struct machine *m)
     if (k->arena) {
         munmap(k->arena, ARENA_RECORDS * sizeof(struct insn));
     }
+    jit_free(k->jit);
     free(k->page);
     free(k->observer);
     free(k);
@@ -133,6 +139,9 @@ void code_cache_drop_all(struct machine *m)
         page_free(k, i);
     }
     forget_jumps(m);
+    if (k->jit) {
+        jit_forget(k->jit);
+    }
     k->next = k->arena;
     k->sites = k->sites_end;
     k->stats.emptied++;
@@ -235,7 +244,6 @@ struct insn *code_cache_make(struct machine *m, struct cpu *c, uint32_t page, un
 {
     struct code_cache *k = m->code;
 
-    (void)c;
     if (!arena_has_room(k)) {
         code_cache_drop_all(m);
     }
@@ -263,6 +271,9 @@ struct insn *code_cache_make(struct machine *m, struct cpu *c, uint32_t page, un
         entry->fn = core_observed;
         entry->gate = GATE_CLOSED;
     }
+    if (k->jit && c->core->chain) {
+        jit_block_made(k->jit, entry);
+    }
     if (!mem_code_map(m->mem)[page]) {
         mem_code_map(m->mem)[page] = 1;
         mmu_protect_code(m, page_spa(page));
@@ -275,6 +286,9 @@ struct insn *code_cache_make(struct machine *m, struct cpu *c, uint32_t page, un
 
 static void block_drop(struct code_cache *k, struct block_slot *s)
 {
+    if (k->jit) {
+        jit_block_dropped(k->jit, s->entry);
+    }
     s->entry->fn = core_dead;
     s->entry->gate = GATE_CLOSED;
     s->bytes = 0;
@@ -392,6 +406,11 @@ bool code_cache_call_observer(const struct code_cache *k, struct cpu *c, uint32_
         }
     }
     return false;
+}
+
+struct jit *code_cache_jit(const struct code_cache *k)
+{
+    return k->jit;
 }
 
 struct code_cache_stats code_cache_stats(const struct code_cache *k)

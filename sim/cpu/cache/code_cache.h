@@ -21,6 +21,7 @@
 #include "sim/cpu/core_hooks.h"
 
 struct code_cache;
+struct jit;
 struct insn;
 struct machine;
 
@@ -40,6 +41,9 @@ void code_cache_observe(struct machine *, uint64_t spa, core_observer_fn *, void
 /* Bytes from 'offset' to the next observed address in the page (or its end). */
 unsigned code_cache_observer_distance(const struct code_cache *, uint32_t page, unsigned offset);
 bool code_cache_call_observer(const struct code_cache *, struct cpu *, uint32_t page, unsigned offset);
+
+/* The machine's second tier, or NULL. */
+struct jit *code_cache_jit(const struct code_cache *);
 
 struct code_cache_stats { uint64_t blocks, dropped_pages, dropped_blocks, emptied; };
 struct code_cache_stats code_cache_stats(const struct code_cache *);

@@ -30,6 +30,7 @@ struct insn {
         int64_t imm;            /* value; exit, away: target [bytes from code_page] */
         struct insn *link;      /* jump, jcc, call: the record to continue with */
         struct sys_site *site;  /* sys: what the function gets */
+        const void *code;       /* the stub before a head: machine code of the block, its cost being paid (jit/jit.h) */
         struct {
             uint32_t cost;         /* enter: of the block [budget units] */
             uint16_t instructions; /* enter: of the block [count] */

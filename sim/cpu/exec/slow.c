@@ -178,17 +178,17 @@ static void run_bounced(struct cpu *c, struct insn *r, uint64_t linear, unsigned
     struct tlb_entry *e = &c->tlb[linear >> 12 & (TLB_ENTRIES - 1)], saved = *e;
     uint64_t page = (linear + size - 1) & CPU_PAGE_MASK;
 
-    *e = (struct tlb_entry){ page, page, TLB_NO_TAG, (uint64_t)(uintptr_t)b->bytes - linear };
+    *e = (struct tlb_entry){ page, page, (uint64_t)(uintptr_t)b->bytes - linear, 0 };
     core_run_one(c, r);
     *e = saved;
 }
 
-/* What core_slow does next.  Decided in a function of its own: core_slow has no locals, so
- * that its calls are jumps and the host stack does not grow. */
-enum outcome { LEFT, RETRY, GO_ON };
+#define LEFT CORE_SLOW_LEFT
+#define RETRY CORE_SLOW_RETRY
+#define GO_ON CORE_SLOW_GO_ON
 
 /* The block was left by a VM exit: the state is not the guest's any more. */
-static enum outcome left_by(struct cpu *c, const struct insn *r, enum exec_result result)
+static enum core_slow left_by(struct cpu *c, const struct insn *r, enum exec_result result)
 {
     if (result == EXEC_VMEXIT) {
         core_refund(c, r->remaining);
@@ -208,7 +208,7 @@ static void exact_begin(struct cpu *c, const struct insn *r)
     core_book(c);
 }
 
-static enum outcome access_bounced(struct cpu *c, struct insn *r, uint64_t linear)
+static enum core_slow access_bounced(struct cpu *c, struct insn *r, uint64_t linear)
 {
     const struct form_info *info = &form_info[r->form];
     bool store = info->memory & STORE;
@@ -255,7 +255,8 @@ static enum outcome access_bounced(struct cpu *c, struct insn *r, uint64_t linea
     return GO_ON;
 }
 
-static enum outcome __attribute__((noinline)) slow_access(struct cpu *c, struct insn *r)
+/* In a function of its own: core_slow has no locals, so that its calls are jumps and the host stack does not grow. */
+enum core_slow __attribute__((noinline)) core_slow_access(struct cpu *c, struct insn *r)
 {
     const struct form_info *info = &form_info[r->form];
     uint64_t linear = address_of(c, r);
@@ -284,7 +285,7 @@ static enum outcome __attribute__((noinline)) slow_access(struct cpu *c, struct 
 
 void core_slow(struct cpu *c, struct insn *r)
 {
-    switch (slow_access(c, r)) {
+    switch (core_slow_access(c, r)) {
     case RETRY: return r->fn(c, r);
     case GO_ON: return r[1].fn(c, r + 1);
     case LEFT: return;

@@ -13,7 +13,7 @@
 
 static void clear_slot(struct mmu_context *c, unsigned slot)
 {
-    c->tlb[slot] = (struct tlb_entry){ TLB_NO_TAG, TLB_NO_TAG, TLB_NO_TAG, 0 };
+    c->tlb[slot] = (struct tlb_entry){ tlb_no_tag(slot), tlb_no_tag(slot), 0, 0 };
     c->page[slot] = (struct mmu_page){ .linear = MMU_NO_PAGE };
 }
 
@@ -202,7 +202,7 @@ void mmu_context_publish(struct cpu *cpu, struct mmu_context *c, unsigned slot)
     uint8_t *host = mem_ram(mem, page->spa);
 
     if (!host) {
-        *e = (struct tlb_entry){ TLB_NO_TAG, TLB_NO_TAG, TLB_NO_TAG, 0 };
+        *e = (struct tlb_entry){ tlb_no_tag(slot), tlb_no_tag(slot), 0, 0 };
         return;
     }
     uint64_t index = mem_page_index(page->spa);
@@ -211,9 +211,9 @@ void mmu_context_publish(struct cpu *cpu, struct mmu_context *c, unsigned slot)
     bool write = data && rights & PAGE_WRITE && !mem_code_map(mem)[index];
 
     e->add = (uint64_t)(uintptr_t)host - page->linear;
-    e->tag_read = data && rights & PAGE_READ ? page->linear : TLB_NO_TAG;
-    e->tag_exec = rights & PAGE_EXEC ? page->linear : TLB_NO_TAG;
-    e->tag_write = write ? page->linear : TLB_NO_TAG;
+    e->page = (uint64_t)(uintptr_t)host;
+    e->tag_read = data && rights & PAGE_READ ? page->linear : tlb_no_tag(slot);
+    e->tag_write = write ? page->linear : tlb_no_tag(slot);
     if (write) {
         cpu->mmu->write_tagged[index] = 1;
     }
@@ -249,7 +249,7 @@ void mmu_protect_code(struct machine *machine, uint64_t spa_page)
             struct mmu_context *c = m->context[k];
             for (unsigned i = 0; i < c->filled_count; i++) {
                 if (c->page[c->filled[i]].spa == page_spa) {
-                    c->tlb[c->filled[i]].tag_write = TLB_NO_TAG;
+                    c->tlb[c->filled[i]].tag_write = tlb_no_tag(c->filled[i]);
                 }
             }
         }

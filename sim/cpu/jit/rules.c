@@ -1,0 +1,98 @@
+/* What the translator does for each form, from the lists of forms.h. */
+#include "sim/cpu/jit/jit_priv.h"
+
+#define R(form, ...) [FORM_##form] = { __VA_ARGS__ },
+
+/* --- arithmetic ----------------------------------------------------------------------- */
+
+enum { OP_add = ALU_ADD, OP_or = ALU_OR, OP_and = ALU_AND, OP_sub = ALU_SUB, OP_xor = ALU_XOR, OP_cmp = ALU_CMP, OP_test = ALU_TEST };
+enum { LETTER_r = 'r', LETTER_i = 'i', LETTER_m = 'm', LETTER_x = 'x' };
+
+#define BINARY(n, opcode, is_loud, d, s, width) \
+    R(n##_##d##s##_##width, .emit = emit_binary, .op = opcode, .bits = width, .dst = LETTER_##d, .src = LETTER_##s, .loud = is_loud)
+#define LOUD(n, d, s, mem, bits) BINARY(n, OP_##n, true, d, s, bits)
+#define OP_quiet_add OP_add
+#define OP_quiet_or OP_or
+#define OP_quiet_and OP_and
+#define OP_quiet_sub OP_sub
+#define OP_quiet_xor OP_xor
+#define QUIET(n, d, s, mem, bits) BINARY(n, OP_##n, false, d, s, bits)
+
+#define SHIFT_RULE(n, digit, is_loud, width) R(n##_##width, .emit = emit_shift, .op = digit, .bits = width, .dst = 'r', .loud = is_loud)
+#define SHIFTS(width) \
+    SHIFT_RULE(shl, SHIFT_SHL, true, width) SHIFT_RULE(shr, SHIFT_SHR, true, width) SHIFT_RULE(sar, SHIFT_SAR, true, width) \
+    SHIFT_RULE(quiet_shl, SHIFT_SHL, false, width) SHIFT_RULE(quiet_shr, SHIFT_SHR, false, width) SHIFT_RULE(quiet_sar, SHIFT_SAR, false, width)
+
+enum { UNARY_OP_not, UNARY_OP_neg, UNARY_OP_inc, UNARY_OP_dec };
+#define UNARY_RULE(n, p, mem, width) R(n##_##p##_##width, .emit = emit_unary, .op = UNARY_OP_##n, .bits = width, .dst = LETTER_##p)
+#define MULTIPLY_RULE(n, s, mem, width, operands) \
+    R(n##operands##_##s##_##width, .emit = emit_multiply, .op = operands, .bits = width, .src = LETTER_##s)
+#define WIDE_RULE(width) \
+    R(mul1_##width, .emit = emit_wide_multiply, .op = 4, .bits = width) R(imul1_##width, .emit = emit_wide_multiply, .op = 5, .bits = width)
+#define BIT_RULES(width) \
+    R(bt_##width, .emit = emit_bit_test, .op = 0, .bits = width) R(bts_##width, .emit = emit_bit_test, .op = 1, .bits = width) \
+    R(btr_##width, .emit = emit_bit_test, .op = 2, .bits = width) R(btc_##width, .emit = emit_bit_test, .op = 3, .bits = width)
+#define EXCHANGES(width) \
+    R(xchg_##width, .emit = emit_exchange, .bits = width) R(xadd_##width, .emit = emit_exchange_add, .bits = width) \
+    R(cmpxchg_##width, .emit = emit_cmpxchg, .bits = width)
+
+/* --- moves -------------------------------------------------------------------------------- */
+
+#define MOVE_RULE(n, d, s, mem, width) R(n##_##d##s##_##width, .emit = emit_move, .bits = width, .dst = LETTER_##d, .src = LETTER_##s)
+enum { SIGNED_movz, SIGNED_movs };
+#define EXTEND_RULE(n, s, mem, from, to) \
+    R(n##to##_##s##_##from, .emit = emit_extend, .op = from, .bits = to, .src = LETTER_##s, .producer = SIGNED_##n)
+#define LEA_RULE(s, width) R(lea_##s##_##width, .emit = emit_lea, .bits = width, .src = LETTER_##s)
+#define LOAD_RULE(n, p, mem, width) R(n##_##p##_##width, .emit = emit_load_for_write, .bits = width, .src = LETTER_##p)
+
+/* --- flow ----------------------------------------------------------------------------------- */
+
+enum { PRODUCER_any, PRODUCER_sub, PRODUCER_logic };
+#define JCC_RULE(cond, n, p) R(jcc_##p##_##cond, .emit = emit_jcc, .condition = n, .producer = PRODUCER_##p, .ends = true)
+#define SET_RULE(cond, n, p) R(set_##p##_##cond, .emit = emit_set, .condition = n, .producer = PRODUCER_##p, .bits = 8)
+#define CMOV_RULE(cond, n, p, width) R(cmov##width##_##p##_##cond, .emit = emit_cmov, .condition = n, .producer = PRODUCER_##p, .bits = width)
+#define CMOV16(cond, n, p) CMOV_RULE(cond, n, p, 16)
+#define CMOV32(cond, n, p) CMOV_RULE(cond, n, p, 32)
+#define CMOV64(cond, n, p) CMOV_RULE(cond, n, p, 64)
+#define FUSED_RULE(cond, n, name, p, d, s, mem, width) \
+    R(name##_##d##s##_##width##_j##cond, .emit = emit_fused, .op = OP_##name, .bits = width, .dst = LETTER_##d, .src = LETTER_##s, \
+      .condition = n, .loud = true, .ends = true)
+
+static const struct rule rules[FORM_COUNT] = {
+    ALU_OPS(LOUD) QUIET_ALU_OPS(QUIET) COMPARE_OPS(LOUD)
+    SHIFTS(8) SHIFTS(16) SHIFTS(32) SHIFTS(64)
+    NEGATE_OPS(UNARY_RULE) UNARY_OPS(UNARY_RULE)
+    MULTIPLY_OPS(MULTIPLY_RULE) WIDE_RULE(32) WIDE_RULE(64)
+    BIT_RULES(16) BIT_RULES(32) BIT_RULES(64)
+    EXCHANGES(8) EXCHANGES(16) EXCHANGES(32) EXCHANGES(64)
+    MOVE_OPS(MOVE_RULE) EXTEND_OPS(EXTEND_RULE) LEA_OPS(LEA_RULE) LOAD_OPS(LOAD_RULE)
+    R(movabs, .emit = emit_movabs)
+    R(cwd_16, .emit = emit_widen, .bits = 16) R(cwd_32, .emit = emit_widen, .bits = 32) R(cwd_64, .emit = emit_widen, .bits = 64)
+    R(bswap_32, .emit = emit_swap, .bits = 32) R(bswap_64, .emit = emit_swap, .bits = 64)
+    R(nop, .emit = emit_nop) R(locked, .emit = emit_nop)
+    R(ea_flat, .emit = emit_ea, .bits = 64) R(ea_flat32, .emit = emit_ea, .bits = 32)
+    R(ea_seg, .emit = emit_ea, .op = 1, .bits = 64) R(wrap32, .emit = emit_wrap)
+    R(push_r, .emit = emit_push, .bits = 64, .src = 'r') R(push_i, .emit = emit_push, .bits = 64, .src = 'i')
+    R(pop_r, .emit = emit_pop) R(peek, .emit = emit_peek) R(leave, .emit = emit_leave)
+    R(sse_mov_r, .emit = emit_sse_move, .op = 0) R(sse_movq_r, .emit = emit_sse_move, .op = 1)
+    R(sse_merge_low4, .emit = emit_sse_move, .op = 2) R(sse_merge_low8, .emit = emit_sse_move, .op = 3)
+    R(sse_merge_high_to_low, .emit = emit_sse_move, .op = 4) R(sse_merge_low_to_high, .emit = emit_sse_move, .op = 5)
+    R(sse_from_gpr_32, .emit = emit_sse_move, .op = 6, .bits = 32) R(sse_from_gpr_64, .emit = emit_sse_move, .op = 6, .bits = 64)
+    R(sse_to_gpr_32, .emit = emit_sse_move, .op = 7, .bits = 32) R(sse_to_gpr_64, .emit = emit_sse_move, .op = 7, .bits = 64)
+    R(sse_load_4, .emit = emit_sse_load, .bits = 32) R(sse_load_8, .emit = emit_sse_load, .bits = 64)
+    R(sse_load_16, .emit = emit_sse_load, .bits = 128) R(sse_load_16a, .emit = emit_sse_load, .bits = 128)
+    R(sse_load_low, .emit = emit_sse_load, .op = 1, .bits = 64) R(sse_load_high, .emit = emit_sse_load, .op = 2, .bits = 64)
+    R(sse_store_4, .emit = emit_sse_store, .bits = 32) R(sse_store_8, .emit = emit_sse_store, .bits = 64)
+    R(sse_store_16, .emit = emit_sse_store, .bits = 128) R(sse_store_16a, .emit = emit_sse_store, .bits = 128)
+    R(sse_store_high, .emit = emit_sse_store, .op = 1, .bits = 64)
+    PRODUCERS(SET_RULE) PRODUCERS(CMOV16) PRODUCERS(CMOV32) PRODUCERS(CMOV64)
+    PRODUCERS(JCC_RULE) FUSED_OPS(FUSED_RULE)
+    R(jump, .emit = emit_jump, .ends = true) R(away, .emit = emit_away, .ends = true) R(go, .emit = emit_go, .ends = true)
+    R(call, .emit = emit_call, .op = 0, .ends = true) R(call_away, .emit = emit_call, .op = 1, .ends = true)
+    R(call_go, .emit = emit_call, .op = 2, .ends = true) R(ret, .emit = emit_ret, .ends = true)
+};
+
+const struct rule *jit_rule(unsigned form)
+{
+    return &rules[form];
+}
