@@ -126,7 +126,8 @@ void oracle_print_case(const struct oracle_case *, FILE *);
 /* --- executors -------------------------------------------------------------------- */
 
 struct oracle_ours;
-struct oracle_ours *oracle_ours_new(bool timed); /* timed: with the approximate timing model */
+struct oracle_ours *oracle_ours_new(bool timed);
+struct oracle_ours *oracle_ours_new_compiled(void); /* every block becomes machine code at its first run */ /* timed: with the approximate timing model */
 void oracle_ours_free(struct oracle_ours *);
 void oracle_ours_run(struct oracle_ours *, const struct oracle_case *, struct oracle_outcome *);
 

@@ -108,11 +108,12 @@ static void build_processor(struct cpu *c)
     mmu_reset(c);
 }
 
-struct oracle_ours *oracle_ours_new(bool timed)
+static struct oracle_ours *ours_new(bool timed, enum machine_tier tier)
 {
     struct oracle_ours *o = calloc(1, sizeof *o);
     assert(o);
-    o->machine.config = (struct machine_config){ .ram_size = RAM_SIZE, .cpu_count = 1, .quantum = 1000 };
+    o->machine.config = (struct machine_config){ .ram_size = RAM_SIZE, .cpu_count = 1, .quantum = 1000,
+                                                   .tier = tier };
     o->machine.mem = mem_new(RAM_SIZE);
     o->machine.events = event_queue_new();
     o->machine.buckets = buckets_new();
@@ -130,6 +131,16 @@ struct oracle_ours *oracle_ours_new(bool timed)
     cpu_reset(o->cpu, false);
     build_processor(o->cpu);
     return o;
+}
+
+struct oracle_ours *oracle_ours_new(bool timed)
+{
+    return ours_new(timed, TIER_INTERPRETER);
+}
+
+struct oracle_ours *oracle_ours_new_compiled(void)
+{
+    return ours_new(false, TIER_EAGER);
 }
 
 void oracle_ours_free(struct oracle_ours *o)

@@ -1,4 +1,4 @@
-/* Random runs of instructions at full speed, functional and timed, against the host. */
+/* Random runs of instructions at full speed, on both tiers and timed, against the host. */
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -36,6 +36,7 @@ int main(int argc, char **argv)
     struct oracle_case *cases = shared(BATCH * sizeof *cases);
     struct oracle_outcome *theirs = shared(BATCH * sizeof *theirs);
     struct oracle_ours *functional = oracle_ours_new(false), *timed = oracle_ours_new(true);
+    struct oracle_ours *compiled = oracle_ours_new_compiled();
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 0xc0ac29b7c97c50dd;
     const char *given = getenv("HVLAB_ORACLE_CASES");
     unsigned batches = given ? (unsigned)atoi(given) / BATCH : getenv("HVLAB_LONG") ? 2000 : 100;
@@ -59,11 +60,13 @@ int main(int argc, char **argv)
         for (unsigned i = 0; i < done; i++) {
             compare(functional, "functional", &cases[i], &theirs[i], &t);
             compare(timed, "timed", &cases[i], &theirs[i], &t);
+            compare(compiled, "compiled", &cases[i], &theirs[i], &t);
         }
     }
     printf("sequences: %lu cases, %lu to the end, the rest to a fault, %lu differ, %lu killed the child\n", t.cases,
            t.complete, t.different, killed);
     oracle_ours_free(functional);
     oracle_ours_free(timed);
+    oracle_ours_free(compiled);
     return t.different != 0 || killed != 0;
 }

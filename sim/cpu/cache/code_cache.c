@@ -79,7 +79,7 @@ bool code_cache_open(struct machine *m)
     k->next = k->arena;
     k->sites_end = k->sites = (struct sys_site *)(k->arena + ARENA_RECORDS);
     if (!m->timing && m->config.tier != TIER_INTERPRETER) {
-        k->jit = jit_new(m->config.tier == TIER_EAGER ? 1 : JIT_HEAT);
+        k->jit = m->config.tier == TIER_EAGER ? jit_new(1, JIT_BYTES_MIN) : jit_new(JIT_HEAT, JIT_BYTES);
     }
     mem_set_code_hook(m->mem, code_cache_written, m);
     return true;
@@ -189,7 +189,12 @@ static bool slots_grow(struct code_page *p)
     if (p->used * 2 < p->slots) {
         return true;
     }
-    struct code_page bigger = { .slots = p->slots ? p->slots * 2 : PAGE_SLOTS_MIN, .lines = p->lines, .mixed = p->mixed };
+    uint32_t live = 0;
+    for (uint32_t i = 0; i < p->slots; i++) {
+        live += p->slot[i].entry && p->slot[i].bytes;
+    }
+    uint32_t slots = live * 4 < p->slots ? p->slots : p->slots ? p->slots * 2 : PAGE_SLOTS_MIN;
+    struct code_page bigger = { .slots = slots, .lines = p->lines, .mixed = p->mixed };
     bigger.slot = calloc(bigger.slots, sizeof *bigger.slot);
     if (!bigger.slot) {
         return false;

@@ -17,21 +17,21 @@ static bool map_arena(struct jit *j)
     int fd = memfd_create("hvlab-code", MFD_CLOEXEC);
     void *writable = MAP_FAILED, *runnable = MAP_FAILED;
 
-    if (fd >= 0 && ftruncate(fd, JIT_BYTES) == 0) {
-        writable = mmap(NULL, JIT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        runnable = mmap(NULL, JIT_BYTES, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    if (fd >= 0 && ftruncate(fd, j->bytes) == 0) {
+        writable = mmap(NULL, j->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        runnable = mmap(NULL, j->bytes, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
     }
     if (fd >= 0) {
         close(fd);
     }
     if (writable == MAP_FAILED || runnable == MAP_FAILED) {
         if (writable != MAP_FAILED) {
-            munmap(writable, JIT_BYTES);
+            munmap(writable, j->bytes);
         }
         if (runnable != MAP_FAILED) {
-            munmap(runnable, JIT_BYTES);
+            munmap(runnable, j->bytes);
         }
-        writable = runnable = mmap(NULL, JIT_BYTES, PROT_READ | PROT_WRITE | PROT_EXEC,
+        writable = runnable = mmap(NULL, j->bytes, PROT_READ | PROT_WRITE | PROT_EXEC,
                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (writable == MAP_FAILED) {
             return false;
@@ -59,13 +59,14 @@ static void empty_arena(struct jit *j)
     j->block_count = 0;
 }
 
-struct jit *jit_new(unsigned heat)
+struct jit *jit_new(unsigned heat, unsigned bytes)
 {
 #if defined(__x86_64__)
     struct jit *j = calloc(1, sizeof *j);
 
     if (j) {
         j->heat = heat;
+        j->bytes = bytes;
         j->block = malloc(JIT_BLOCKS_MAX * sizeof *j->block);
         j->work = malloc(sizeof *j->work);
     }
@@ -74,12 +75,13 @@ struct jit *jit_new(unsigned heat)
         return NULL;
     }
     jit_make_thunks(j);
-    j->cold_start = j->code + JIT_BYTES / 2;
-    j->end = j->code + JIT_BYTES;
+    j->cold_start = j->code + j->bytes / 2;
+    j->end = j->code + j->bytes;
     empty_arena(j);
     return j;
 #else
     (void)heat;
+    (void)bytes;
     return NULL;
 #endif
 }
@@ -91,9 +93,9 @@ void jit_free(struct jit *j)
     }
     if (j->code) {
         if (j->shift) {
-            munmap(jit_run_address(j, j->code), JIT_BYTES);
+            munmap(jit_run_address(j, j->code), j->bytes);
         }
-        munmap(j->code, JIT_BYTES);
+        munmap(j->code, j->bytes);
     }
     free(j->block);
     free(j->work);

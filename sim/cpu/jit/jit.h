@@ -36,10 +36,10 @@
 struct jit;
 struct machine;
 
-enum { JIT_HEAT = 60, JIT_BYTES = 32 << 20 };
+enum { JIT_HEAT = 60, JIT_BYTES = 32 << 20, JIT_BYTES_MIN = 512 << 10 };
 
-/* 'heat': runs of a block before it is translated [1-255].  NULL: this host cannot. */
-struct jit *jit_new(unsigned heat);
+/* 'heat': runs of a block before it is translated [1-255]; 'bytes' of room.  NULL: this host cannot. */
+struct jit *jit_new(unsigned heat, unsigned bytes);
 void jit_free(struct jit *);
 
 /* Calls a handler or code from C. */

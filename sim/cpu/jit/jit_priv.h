@@ -12,8 +12,8 @@
  * closed gate, a link nobody resolved) jumps to a piece in the cold part of the arena, which calls
  * one of the thunks with what they need to know behind the call.
  */
-#ifndef SIM_CPU_JIT_PRIV_H
-#define SIM_CPU_JIT_PRIV_H
+#ifndef SIM_CPU_JIT_JIT_PRIV_H
+#define SIM_CPU_JIT_JIT_PRIV_H
 
 #include "sim/cpu/core.h"
 #include "sim/cpu/exec/flags.h"
@@ -50,7 +50,7 @@ struct jit {
     uint8_t *thunk[THUNK_COUNT];
     struct insn **block;      /* the translated ones */
     unsigned block_count;
-    unsigned heat;
+    unsigned heat, bytes;
     struct translation *work;
     struct jit_stats stats;
 };

@@ -21,7 +21,8 @@ enum { LETTER_r = 'r', LETTER_i = 'i', LETTER_m = 'm', LETTER_x = 'x' };
 #define SHIFT_RULE(n, digit, is_loud, width) R(n##_##width, .emit = emit_shift, .op = digit, .bits = width, .dst = 'r', .loud = is_loud)
 #define SHIFTS(width) \
     SHIFT_RULE(shl, SHIFT_SHL, true, width) SHIFT_RULE(shr, SHIFT_SHR, true, width) SHIFT_RULE(sar, SHIFT_SAR, true, width) \
-    SHIFT_RULE(quiet_shl, SHIFT_SHL, false, width) SHIFT_RULE(quiet_shr, SHIFT_SHR, false, width) SHIFT_RULE(quiet_sar, SHIFT_SAR, false, width)
+    SHIFT_RULE(quiet_shl, SHIFT_SHL, false, width) SHIFT_RULE(quiet_shr, SHIFT_SHR, false, width) \
+    SHIFT_RULE(quiet_sar, SHIFT_SAR, false, width)
 
 enum { UNARY_OP_not, UNARY_OP_neg, UNARY_OP_inc, UNARY_OP_dec };
 #define UNARY_RULE(n, p, mem, width) R(n##_##p##_##width, .emit = emit_unary, .op = UNARY_OP_##n, .bits = width, .dst = LETTER_##p)
@@ -50,7 +51,8 @@ enum { SIGNED_movz, SIGNED_movs };
 enum { PRODUCER_any, PRODUCER_sub, PRODUCER_logic };
 #define JCC_RULE(cond, n, p) R(jcc_##p##_##cond, .emit = emit_jcc, .condition = n, .producer = PRODUCER_##p, .ends = true)
 #define SET_RULE(cond, n, p) R(set_##p##_##cond, .emit = emit_set, .condition = n, .producer = PRODUCER_##p, .bits = 8)
-#define CMOV_RULE(cond, n, p, width) R(cmov##width##_##p##_##cond, .emit = emit_cmov, .condition = n, .producer = PRODUCER_##p, .bits = width)
+#define CMOV_RULE(cond, n, p, width) \
+    R(cmov##width##_##p##_##cond, .emit = emit_cmov, .condition = n, .producer = PRODUCER_##p, .bits = width)
 #define CMOV16(cond, n, p) CMOV_RULE(cond, n, p, 16)
 #define CMOV32(cond, n, p) CMOV_RULE(cond, n, p, 32)
 #define CMOV64(cond, n, p) CMOV_RULE(cond, n, p, 64)

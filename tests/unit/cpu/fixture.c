@@ -79,11 +79,17 @@ static void start_processor(struct cpu *c)
 
 struct fixture *fixture_new(bool timed)
 {
+    return fixture_new_tier(timed, TIER_COMPILED);
+}
+
+struct fixture *fixture_new_tier(bool timed, enum machine_tier tier)
+{
     static const char name[] = "test device";
     struct fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
     struct machine *m = &f->machine;
-    m->config = (struct machine_config){ .ram_size = FIX_RAM, .cpu_count = 1, .quantum = 1000, .timing_approx = timed };
+    m->config = (struct machine_config){ .ram_size = FIX_RAM, .cpu_count = 1, .quantum = 1000, .timing_approx = timed,
+                                           .tier = tier };
     m->mem = mem_new(FIX_RAM);
     m->events = event_queue_new();
     m->buckets = buckets_new();

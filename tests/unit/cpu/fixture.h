@@ -38,6 +38,7 @@ struct fixture {
 };
 
 struct fixture *fixture_new(bool timed);
+struct fixture *fixture_new_tier(bool timed, enum machine_tier tier);
 void fixture_free(struct fixture *);
 void fixture_load(struct fixture *, uint64_t at, const uint8_t *code, size_t size);
 /* Runs from FIX_CODE until HLT. */
