@@ -121,7 +121,7 @@ fadt(struct writer *w, uint64_t dsdt_spa, uint64_t facs_spa)
 {
     enum { WBINVD = 1 << 0, PROC_C1 = 1 << 2, NO_SLP_BUTTON = 1 << 5,
            TMR_VAL_EXT = 1 << 8, RESET_REG = 1 << 10 };
-    enum { LEGACY_DEVICES = 1 << 0, NO_VGA = 1 << 2 };
+    enum { LEGACY_DEVICES = 1 << 0, KEYBOARD_8042 = 1 << 1, NO_VGA = 1 << 2 };
     struct table t;
     begin(&t, "FACP", 4);
     t.size = FADT_SIZE;
@@ -138,7 +138,7 @@ fadt(struct writer *w, uint64_t dsdt_spa, uint64_t facs_spa)
     put(&t, 96, 0xFFFF, 2);            /* no C2, no C3 */
     put(&t, 98, 0xFFFF, 2);
     put(&t, 108, 0x32, 1);             /* CMOS century */
-    put(&t, 109, LEGACY_DEVICES | NO_VGA, 2);
+    put(&t, 109, LEGACY_DEVICES | KEYBOARD_8042 | NO_VGA, 2);
     put(&t, 112, WBINVD | PROC_C1 | NO_SLP_BUTTON | TMR_VAL_EXT |
                      RESET_REG, 4);
     put_port(&t, 116, PORT_RESET, 8, 1);

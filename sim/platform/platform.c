@@ -10,6 +10,7 @@
 #include "sim/platform/acpi.h"
 #include "sim/platform/firmware.h"
 #include "sim/platform/hpet.h"
+#include "sim/platform/i8042.h"
 #include "sim/platform/ioapic.h"
 #include "sim/platform/pci_priv.h"
 #include "sim/platform/pic.h"
@@ -29,6 +30,7 @@ struct platform {
     struct pic *pic;
     struct ioapic *ioapic;
     struct power *power;
+    struct i8042 *i8042;
     bool intr_high;          /* the 8259s' output, as told last */
     bool pit_high, rtc_high; /* what they say, whoever drives their lines */
     bool hpet_legacy;        /* the HPET does */
@@ -146,6 +148,18 @@ ioapic_send(void *ctx, uint64_t address, uint32_t data)
 {
     struct platform *p = ctx;
     vtd_interrupt(p->machine->vtd, VTD_IOAPIC_BDF, address, data);
+}
+
+static void
+keyboard_line(void *ctx, unsigned irq, bool high)
+{
+    platform_set_line(ctx, irq, high);
+}
+
+static void
+keyboard_reset(void *ctx, const char *by)
+{
+    platform_reset(ctx, by);
 }
 
 static void
@@ -283,6 +297,7 @@ platform_new(struct machine *m)
     }
     p->machine = m;
     const struct hpet_wires hpet_wires = { p, hpet_legacy_line, hpet_legacy_changed, hpet_gsi, hpet_message };
+    const struct i8042_board keyboard_board = { keyboard_line, keyboard_reset, p };
     const struct apic_board board = { p, eoi_heard, pic_acknowledge_heard };
     p->pit_high = true;
     p->com1 = uart_new(com1_line, p);
@@ -293,7 +308,8 @@ platform_new(struct machine *m)
     p->pic = pic_new();
     p->ioapic = ioapic_new(ioapic_send, p);
     p->power = power_new(m, sci_line, p);
-    if (!p->com1 || !p->com2 || !p->rtc || !p->pit || !p->hpet || !p->pic || !p->ioapic || !p->power) {
+    p->i8042 = i8042_new(m, &keyboard_board);
+    if (!p->i8042 || !p->com1 || !p->com2 || !p->rtc || !p->pit || !p->hpet || !p->pic || !p->ioapic || !p->power) {
         platform_free(p);
         return NULL;
     }
@@ -318,6 +334,7 @@ platform_free(struct platform *p)
         pic_free(p->pic);
         ioapic_free(p->ioapic);
         power_free(p->power);
+        i8042_free(p->i8042);
         free(p);
     }
 }
@@ -352,6 +369,18 @@ platform_reset(struct platform *p, const char *by)
     power_reset(p->power, by);
 }
 
+void
+platform_key(struct platform *p, uint16_t key, bool down)
+{
+    i8042_key(p->i8042, key, down);
+}
+
+void
+platform_mouse(struct platform *p, int dx, int dy, int wheel, uint8_t buttons)
+{
+    i8042_mouse(p->i8042, dx, dy, wheel, buttons);
+}
+
 uint64_t
 platform_rsdp(const struct platform *p)
 {
@@ -373,4 +402,5 @@ platform_state(struct platform *p, struct state *s)
     pic_state(p->pic, s);
     ioapic_state(p->ioapic, s);
     power_state(p->power, s);
+    i8042_state(p->i8042, s);
 }

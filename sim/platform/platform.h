@@ -42,6 +42,9 @@ bool platform_console_input(struct platform *, uint8_t byte);
 /* Drives interrupt line 'line' (0-23).  One driver per line. */
 void platform_set_line(struct platform *, unsigned line, bool high);
 
+/* Somebody uses keyboard or mouse now (i8042.h): input, from the machine's input log. */
+void platform_key(struct platform *, uint16_t key, bool down);
+void platform_mouse(struct platform *, int dx, int dy, int wheel, uint8_t buttons);
 /* Somebody presses the power button now: input, from the machine's input log. */
 void platform_power_button(struct platform *);
 /* A device pulls the reset line; 'by' says which, for people. */

@@ -93,6 +93,26 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "HVLAB ", "HVLABPC ", 1)
             })
         }
 
+        Device (KBD)
+        {
+            Name (_HID, EisaId ("PNP0303"))
+            Name (_CRS, ResourceTemplate ()
+            {
+                IO (Decode16, 0x0060, 0x0060, 0, 1)
+                IO (Decode16, 0x0064, 0x0064, 0, 1)
+                IRQNoFlags () { 1 }
+            })
+        }
+
+        Device (MOU)
+        {
+            Name (_HID, EisaId ("PNP0F13"))
+            Name (_CRS, ResourceTemplate ()
+            {
+                IRQNoFlags () { 12 }
+            })
+        }
+
         Device (TIMR)
         {
             Name (_HID, EisaId ("PNP0100"))

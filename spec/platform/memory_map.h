@@ -70,10 +70,12 @@
 /* --- interrupt lines (ISA = GSI = I/O APIC input, but for the timer's) --- */
 #define IRQ_TIMER 0        /* at I/O APIC input 2; input 0 has the 8259s' INTR */
 #define GSI_TIMER 2
+#define IRQ_KEYBOARD 1
 #define IRQ_COM2 3
 #define IRQ_COM1 4
 #define IRQ_RTC 8
 #define IRQ_SCI 9
+#define IRQ_MOUSE 12
 #define IOAPIC_PINS 24
 #define PCI_INTX_GSI 16 /* interrupt pins of PCI devices, shared */
 #define PCI_INTX_LINES 4
