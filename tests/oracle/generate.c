@@ -101,11 +101,16 @@ static unsigned size_bytes(const struct oracle_case *c, unsigned size)
     }
 }
 
+enum { XSAVE_SIZE = 832 /* x87, SSE, header, AVX [bytes] */ };
+
 /* Size of the ModRM memory operand, 0 when it is not accessed. */
 static unsigned memory_size(const struct oracle_case *c)
 {
     if (exec_is(c->row, "sys:sys_fx")) {
         return 512;
+    }
+    if (exec_is(c->row, "sys:sys_xsave") || exec_is(c->row, "sys:sys_xrstor")) {
+        return XSAVE_SIZE;
     }
     for (unsigned i = 0; i < 4; i++) {
         unsigned kind = c->row->operand[i].kind;
@@ -121,7 +126,7 @@ static bool needs_alignment(const struct x86_row *row, unsigned size)
     if (row->vex && !exec_is(row, "avx_load") && !exec_is(row, "avx_store")) {
         return false;
     }
-    return (size == 16 || size == 32 || size == 512) && !(row->traits & TRAIT_UNALIGNED);
+    return (size == 16 || size == 32 || size == 512 || size == XSAVE_SIZE) && !(row->traits & TRAIT_UNALIGNED);
 }
 
 /* --- addresses ------------------------------------------------------------------- */
@@ -147,7 +152,7 @@ static uint64_t choose_target(struct oracle_case *c, unsigned size, bool align, 
         return (at >> 8 & 0x7fffffffffff) | 0x1234ull << 48;
     }
     if (align && !oracle_chance(seed, 8)) {
-        target &= ~(size == 32 ? 31ull : 15ull);
+        target &= ~(size == XSAVE_SIZE ? 63ull : size == 32 ? 31ull : 15ull);
     } else if (oracle_chance(seed, 40)) {
         target &= ~7ull;
     }
@@ -210,6 +215,12 @@ static void choose_prefixes(struct oracle_case *c, struct encoding *e, uint64_t 
     }
 }
 
+/* EDX:EAX says which components. */
+static bool takes_bitmap(const struct x86_row *row)
+{
+    return exec_is(row, "sys:sys_xsave") || exec_is(row, "sys:sys_xrstor");
+}
+
 /* Picks base, index and displacement such that they reach c->target, and sets
  * the registers accordingly. */
 static void choose_address(struct oracle_case *c, struct encoding *e, uint64_t *seed)
@@ -224,13 +235,15 @@ static void choose_address(struct oracle_case *c, struct encoding *e, uint64_t *
         e->has_sib = !c->mode32 && !relative;
         return; /* the displacement follows when the length is known */
     }
-    e->base = oracle_random(seed) % registers;
+    do {
+        e->base = oracle_random(seed) % registers;
+    } while (takes_bitmap(c->row) && (e->base == RAX || e->base == RDX));
     if (form < 40 || (e->base & 7) == RSP) {
         e->has_sib = true;
         if (form < 40 && oracle_chance(seed, 80)) {
             do {
                 e->index = oracle_random(seed) % registers;
-            } while (e->index == RSP || e->index == e->base);
+            } while (e->index == RSP || e->index == e->base || (takes_bitmap(c->row) && (e->index == RAX || e->index == RDX)));
         }
         e->scale = oracle_random(seed) % 4;
         if (form < 15 && e->index != 16) {
@@ -470,6 +483,10 @@ static void special_state(struct oracle_case *c, uint64_t *seed)
         set_register(c, RCX, oracle_random(seed) % 40);
         c->in.rflags ^= oracle_chance(seed, 35) ? FLAG_DF : 0;
     }
+    if (takes_bitmap(row)) { /* what both processors have, and nothing */
+        set_register(c, RAX, (oracle_random(seed) & 0xd00c) | oracle_random(seed) % 8);
+        set_register(c, RDX, oracle_random(seed) & 0x7fff0000);
+    }
     if (exec_is(row, "xlat")) {
         set_register(c, RBX, choose_target(c, 1, false, seed) - (c->in.gpr[RAX] & 0xff));
     }
@@ -500,6 +517,22 @@ static void special_state(struct oracle_case *c, uint64_t *seed)
     }
 }
 
+/* Mostly valid ones, of both formats. */
+static void patch_xsave_header(struct oracle_case *c, uint64_t *seed)
+{
+    uint64_t header[8] = { oracle_random(seed) % 8 };
+    if (oracle_chance(seed, 40)) {
+        header[1] = 1ull << 63 | (oracle_chance(seed, 80) ? header[0] | oracle_random(seed) % 8 : oracle_random(seed) % 8);
+    }
+    if (oracle_chance(seed, 15)) {
+        header[oracle_random(seed) % 8] ^= 1ull << oracle_random(seed) % 64;
+    }
+    if (c->target <= ORACLE_DATA + ORACLE_DATA_RW - XSAVE_SIZE) {
+        add_patch(c, c->target + 512, header, 32);
+        add_patch(c, c->target + 544, header + 4, 32);
+    }
+}
+
 /* What lies in memory where the instruction will look. */
 static void patch_operand(struct oracle_case *c, unsigned size, uint64_t *seed)
 {
@@ -520,7 +553,7 @@ static void patch_operand(struct oracle_case *c, unsigned size, uint64_t *seed)
         memcpy(bytes + half, &c->in.gpr[RDX], half);
     } else if (exec_is(row, "cmpxchg") && oracle_chance(seed, 50)) {
         memcpy(bytes, &c->in.gpr[RAX], 8);
-    } else if (exec_is(row, "sys:sys_ldmxcsr")) {
+    } else if ((exec_is(row, "sys:sys_ldmxcsr") || exec_is(row, "avx_sys:sys_vldmxcsr"))) {
         uint32_t mxcsr = (uint32_t)oracle_random(seed) & (oracle_chance(seed, 80) ? 0xffff : 0x4ffff);
         memcpy(bytes, &mxcsr, 4);
     } else if (exec_is(row, "call_indirect") || exec_is(row, "jmp_indirect")) {
@@ -531,7 +564,7 @@ static void patch_operand(struct oracle_case *c, unsigned size, uint64_t *seed)
     } else if (exec_is(row, "sys:sys_load_far_pointer")) {
         uint16_t selector = choose_selector(seed);
         memcpy(bytes + c->opsize, &selector, 2);
-    } else if (exec_is(row, "sys:sys_fxrstor")) {
+    } else if (exec_is(row, "sys:sys_fxrstor") || exec_is(row, "sys:sys_xrstor")) {
         uint32_t mxcsr = (uint32_t)oracle_random(seed) & (oracle_chance(seed, 80) ? 0xffff : 0x4ffff);
         memset(bytes, 0, sizeof bytes);
         memcpy(bytes, "\x7f\x03", 2);
@@ -539,6 +572,9 @@ static void patch_operand(struct oracle_case *c, unsigned size, uint64_t *seed)
         size = 32;
     }
     add_patch(c, c->target, bytes, size);
+    if (exec_is(row, "sys:sys_xrstor")) {
+        patch_xsave_header(c, seed);
+    }
 }
 
 static void patch_stack(struct oracle_case *c, uint64_t *seed)

@@ -4,6 +4,7 @@
 #include "sim/cpu/apic/apic.h"
 #include "sim/cpu/model/model.h"
 #include "sim/cpu/system/sys.h"
+#include "sim/cpu/system/xsave.h"
 #include "sim/machine.h"
 #include "spec/x86/clock.h"
 
@@ -183,6 +184,7 @@ static void leaf_basic(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, u
         }
         break;
     case 0xb: leaf_topology(cpu, subleaf, out); break;
+    case 0xd: xsave_cpuid(cpu, subleaf, out); break;
     default: break;
     }
 }

@@ -1,4 +1,4 @@
-/* FXSAVE, FXRSTOR, MXCSR, and the XSAVE family that is not offered. */
+/* FXSAVE, FXRSTOR, MXCSR. */
 #include <string.h>
 
 #include "sim/cpu/system/sys.h"
@@ -108,29 +108,4 @@ enum exec_result sys_stmxcsr(struct cpu *cpu, const struct sys_insn *insn)
 {
     TRY(check_available(cpu, true));
     return sys_vstmxcsr(cpu, insn);
-}
-
-/* CPUID does not offer XSAVE, CR4.OSXSAVE cannot be set: #UD, as on silicon without it. */
-enum exec_result sys_xsave(struct cpu *cpu, const struct sys_insn *insn)
-{
-    (void)insn;
-    return cpu_raise(cpu, X_UD);
-}
-
-enum exec_result sys_xrstor(struct cpu *cpu, const struct sys_insn *insn)
-{
-    (void)insn;
-    return cpu_raise(cpu, X_UD);
-}
-
-enum exec_result sys_xgetbv(struct cpu *cpu, const struct sys_insn *insn)
-{
-    (void)insn;
-    return cpu_raise(cpu, X_UD);
-}
-
-enum exec_result sys_xsetbv(struct cpu *cpu, const struct sys_insn *insn)
-{
-    (void)insn;
-    return cpu_raise(cpu, X_UD);
 }

@@ -232,6 +232,7 @@ static const struct home homes[ROW_COUNT] = {
     [ROW_PAT] = AT(msr.pat),
     [ROW_MTRR_DEF_TYPE] = FUNCTIONS(read_def_type, write_def_type),
     [ROW_TSC_DEADLINE] = FUNCTIONS(read_deadline, write_deadline),
+    [ROW_XSS] = AT(xss),
     [ROW_EFER] = FUNCTIONS(read_efer, write_efer),
     [ROW_STAR] = AT(msr.star),
     [ROW_LSTAR] = AT(msr.lstar),
@@ -265,6 +266,9 @@ static const struct row *find(uint32_t index)
 
 static bool is_offered(const struct cpu *cpu, const struct row *row)
 {
+    if (row == &rows[ROW_XSS]) {
+        return cpu_has(cpu, CPU_XSAVES);
+    }
     return row != &rows[ROW_FEATURE_CONTROL] || cpu->machine->config.vtx;
 }
 
