@@ -130,7 +130,10 @@ static void forgive_fxsave(const struct oracle_case *c, const struct oracle_outc
 /* XSAVE's the same, and whether x87 counts as in use while it is initial. */
 static void forgive_xsave(const struct oracle_case *c, const struct oracle_outcome *ours, struct oracle_outcome *theirs)
 {
-    uint64_t xstate_bv = c->target + 512 - ORACLE_DATA;
+    uint64_t xstate_bv = c->target + 512 - ORACLE_DATA, legacy = c->target - ORACLE_DATA;
+    if (legacy < ORACLE_DATA_RW - 5 && strcmp(c->row->exec, "sys:sys_xsave")) {
+        memcpy(theirs->data + legacy, ours->data + legacy, 5);
+    }
     if (xstate_bv < ORACLE_DATA_RW) {
         theirs->data[xstate_bv] = (uint8_t)((theirs->data[xstate_bv] & ~1) | (ours->data[xstate_bv] & 1));
     }

@@ -326,23 +326,18 @@ static void commit(struct cpu *cpu, const struct sys_insn *insn, const struct re
     }
 }
 
-/* Protection keys decide about accesses: the block ends. */
-static enum exec_result commit_pkru(struct cpu *cpu, const struct sys_insn *insn, const struct restore *r)
+static void commit_pkru(struct cpu *cpu, const struct restore *r)
 {
     uint32_t pkru = 0;
 
     if (!(r->rfbm & STATE_PKRU)) {
-        return EXEC_OK;
+        return;
     }
     if (r->present & STATE_PKRU) {
         memcpy(&pkru, r->bytes + offset_of(NUMBER_PKRU, r->xcomp_bv), 4);
     }
-    if (pkru == cpu->pkru) {
-        return EXEC_OK;
-    }
     cpu->pkru = pkru;
     mmu_pkru_written(cpu);
-    return sys_leave_block(cpu, insn);
 }
 
 static enum exec_result restore(struct cpu *cpu, const struct sys_insn *insn, uint64_t enabled, bool must_be_compacted)
@@ -351,7 +346,8 @@ static enum exec_result restore(struct cpu *cpu, const struct sys_insn *insn, ui
 
     TRY(read_area(cpu, insn, &r, enabled, must_be_compacted));
     commit(cpu, insn, &r);
-    return commit_pkru(cpu, insn, &r);
+    commit_pkru(cpu, &r);
+    return EXEC_OK;
 }
 
 enum exec_result sys_xrstor(struct cpu *cpu, const struct sys_insn *insn)
