@@ -19,6 +19,7 @@
 #include "sim/cpu/jit/jit.h"
 #include "sim/cpu/exec/forms.h"
 #include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/sse/ieee.h"
 #include "sim/cpu/system/system.h"
 #include "sim/debug/disasm.h"
 #include "sim/cpu/model/model.h"
@@ -707,6 +708,7 @@ struct cpu *cpu_new(struct machine *m, unsigned index)
         cpu_free(c);
         return NULL;
     }
+    ieee_assert_host();
     cpu_reset(c, false);
     return c;
 }

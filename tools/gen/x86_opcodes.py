@@ -6,7 +6,7 @@ What is written depends on the output's name:
   sys_functions.h  declarations of every sys: function
   sse_functions.h  declarations of every sse: and ssef: function
   builders.h       declarations of the builders (after sim/cpu/decode/row.h)
-  sse_forms.def    SSE_FORM(id, fn, faults, size, to, from) per record form; to: V or G;
+  sse_forms.def    SSE_FORM(id, fn, faults, quick, size, to, from) per record form; to: V or G;
                    from: W xmm or aligned memory, X xmm or memory, E general register or memory
   avx_functions.h  declarations of every avxw: and avxwf: function
   avx_ops.def      AVX_OP(id, kind, fn, to, shared, imm_shift) per operation of a VEX-encoded row
@@ -24,7 +24,7 @@ MAPS = {'0F': 1, '0F 38': 2, '0F 3A': 3}
 PREFIXES = {'NP': 1, '66': 2, 'F3': 3, 'F2': 4}
 VEX = {'VEX.128': 'VEX_128', 'VEX.LZ': 'VEX_128', 'VEX.256': 'VEX_256', 'VEX.LIG': 'VEX_ANY', 'VEX.x': 'VEX_ANY'}
 MAP_VEX, MAP_COUNT = 3, 7
-TRAITS = 'o64 i64 w0 w1 d64 f64 lock unaligned priv nohost vsib'.split()
+TRAITS = 'o64 i64 w0 w1 d64 f64 lock unaligned priv nohost vsib quick'.split()
 KINDS = 'EGMRZIJOASCDVWUHBL'
 SIZES = ['b', 'w', 'd', 'q', 'v', 'y', 'z', 'p', 'dq', 's', 'r', 'x', 'qq', '']
 FIXED = ['AL', 'rAX', 'CL', 'DX', 'AX', '1', 'ES', 'CS', 'SS', 'DS', 'FS', 'GS', 'b', 'v']
@@ -176,7 +176,8 @@ def sse_forms(rows):
         sizes = {'dq': [16], 'q': [8], 'd': [4], 'w': [2], 'b': [1], 'y': [4, 8]}[source[1][5:]]
         for s in sizes:
             ident = f'{r.arg}_{s}{mark}'
-            forms[ident] = (ident, r.arg, int(r.builder == 'ssef'), s, to, kind)
+            quick = int('quick' in r.traits or (ident in forms and forms[ident][3]))
+            forms[ident] = (ident, r.arg, int(r.builder == 'ssef'), quick, s, to, kind)
         r.form = f'FORM_{r.arg}_{sizes[0]}{mark}_r'
     return forms
 
@@ -263,7 +264,7 @@ def main():
         out = [f'build_fn build_{b};' for b in unique(builder_of(r) for r in rows if r.builder != 'sys')]
         out += ['build_fn build_sys;']
     elif name == 'sse_forms.def':
-        out = ['SSE_FORM(%s, %s, %d, %d, %s, %s)' % f for f in sse_forms(rows).values()]
+        out = ['SSE_FORM(%s, %s, %d, %d, %d, %s, %s)' % f for f in sse_forms(rows).values()]
     elif name == 'sys_functions.h':
         out = ['#ifndef X86_SYS_FUNCTIONS_H', '#define X86_SYS_FUNCTIONS_H', '#include "sim/cpu/cpu.h"']
         out += [f'sys_fn {f};' for f in unique(r.arg for r in rows if r.builder in ('sys', 'avx_sys'))] + ['#endif']

@@ -4,7 +4,7 @@
 #include "sim/cpu/core.h"
 
 #define X(name, memory, bits) op_fn op_##name, timed_##name;
-#define SSE_FORM(id, fn, faults, size, to, from) op_fn op_##id##_r, op_##id##_m, timed_##id##_r, timed_##id##_m;
+#define SSE_FORM(id, fn, faults, quick, size, to, from) op_fn op_##id##_r, op_##id##_m, timed_##id##_r, timed_##id##_m;
 ALL_FORMS
 FUSED_OPS(ROW_FUSED)
 #include "x86/sse_forms.def"
@@ -13,7 +13,7 @@ FUSED_OPS(ROW_FUSED)
 
 enum { SSE_ALIGNED_W = 1, SSE_ALIGNED_X = 0, SSE_ALIGNED_E = 0 };
 #define X(name, memory, bits) [FORM_##name] = { #name, op_##name, timed_##name, memory, bits / 8 },
-#define SSE_FORM(id, fn, faults, size, to, from)                                          \
+#define SSE_FORM(id, fn, faults, quick, size, to, from)                                          \
     [FORM_##id##_r] = { #id "_r", op_##id##_r, timed_##id##_r, NONE, size },              \
     [FORM_##id##_m] = { #id "_m", op_##id##_m, timed_##id##_m, AT_X | (size == 16 && SSE_ALIGNED_##from ? ALIGN : 0), size },
 const struct form_info form_info[FORM_COUNT] = {

@@ -173,7 +173,7 @@ enum {
     PRODUCERS(ROW_JCC) PRODUCERS(ROW_SET) PRODUCERS(ROW_MOVE16) PRODUCERS(ROW_MOVE32) PRODUCERS(ROW_MOVE64)
 
 #define X(name, memory, bits) FORM_##name,
-#define SSE_FORM(id, fn, faults, size, to, from) FORM_##id##_r, FORM_##id##_m,
+#define SSE_FORM(id, fn, faults, quick, size, to, from) FORM_##id##_r, FORM_##id##_m,
 enum form {
     ALL_FORMS
 #include "x86/sse_forms.def"

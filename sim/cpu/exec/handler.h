@@ -24,6 +24,7 @@
 #include TIER
 
 #define unlikely(x) __builtin_expect(!!(x), 0)
+#define likely(x) __builtin_expect(!!(x), 1)
 #define INLINE static inline __attribute__((always_inline))
 #define CPU_PAGE_MASK (~0xfffull)
 

@@ -1,10 +1,11 @@
-/* SSE and SSE2: moves here, operations in sim/cpu/sse; the one source of every tier.
+/* SSE to SSE4.2: moves here, operations in sim/cpu/sse; the one source of every tier.
  *
  * 'dst' of an xmm operand is the register's number, not a slot: xmm registers lie
  * beyond the first 256 bytes of struct cpu. */
 #include <string.h>
 
 #include "sim/cpu/exec/handler.h"
+#include "sim/cpu/sse/quick.h"
 #include "x86/sse_functions.h"
 
 #define XMM(f) (&c->xmm[FIELD(f)])
@@ -49,29 +50,48 @@ OP(sse_to_gpr_64) { REG64(dst) = XMM(src)->u64[0]; NEXT; }
 
 /* --- operations -------------------------------------------------------------------- */
 
-/* Where the second operand comes from: an xmm register or memory (W; X: at any address), or a slot (E).  It is
- * copied into struct cpu, not to the stack: a local whose address was passed on would keep
- * compilers from making the tail call a jump. */
-#define FROM_r_W(size) c->sse_from = *XMM(src)
-#define FROM_r_X(size) FROM_r_W(size)
-#define FROM_r_E(size) c->sse_from = (union xmm){ .u64 = { zero_extend((int64_t)REG64(src), (size) * 8), 0 } }
-#define FROM_m(size, at) do {                                                  \
-        const void *at_ = at;                                                  \
-        if ((size) < 16)                                                       \
-            c->sse_from = (union xmm){ .u64 = { 0, 0 } };                      \
-        memcpy(&c->sse_from, at_, size);                                       \
-    } while (0)
-#define FROM_m_W(size) FROM_m(size, (size) == 16 ? HOST_ALIGNED(read, ADDRESS_x, size) : HOST(read, ADDRESS_x, size))
-#define FROM_m_X(size) FROM_m(size, HOST(read, ADDRESS_x, size))
-#define FROM_m_E(size) FROM_m_X(size)
+/* Where the second operand comes from: an xmm register or memory (W; X: at any address), or a slot (E).  A register is
+ * used in place, the functions allow for that; other operands are copied into struct cpu, extended, not to the stack: a
+ * local whose address was passed on would keep compilers from making the tail call a jump. */
+#define AT_r_W(size) XMM(src)
+#define AT_r_X(size) XMM(src)
+#define AT_r_E(size) REG(src)
+#define AT_m_W(size) ((size) == 16 ? HOST_ALIGNED(read, ADDRESS_x, size) : HOST(read, ADDRESS_x, size))
+#define AT_m_X(size) HOST(read, ADDRESS_x, size)
+#define AT_m_E(size) HOST(read, ADDRESS_x, size)
 
-#define CALL_0(fn, to) fn(c, to, &c->sse_from, (unsigned)FIELD(imm))
-#define CALL_1(fn, to) if (unlikely(fn(c, to, &c->sse_from, (unsigned)FIELD(imm)) != EXEC_OK)) FAULT
+#define WHOLE_r_W(at, size) at
+#define WHOLE_r_X(at, size) at
+#define WHOLE_r_E(at, size) copied(c, at, size)
+#define WHOLE_m_W(at, size) copied(c, at, size)
+#define WHOLE_m_X(at, size) copied(c, at, size)
+#define WHOLE_m_E(at, size) copied(c, at, size)
+INLINE const union xmm *copied(struct cpu *c, const union xmm *at, unsigned size)
+{
+    union xmm v = { .u64 = { 0, 0 } };
+    memcpy(&v, at, size);
+    c->sse_from = v;
+    return &c->sse_from;
+}
 
-#define TO_V(fn, faults) CALL_##faults(fn, XMM(dst));
-#define TO_G(fn, faults) c->sse_to.u64[0] = 0; CALL_##faults(fn, &c->sse_to); REG64(dst) = c->sse_to.u64[0];
+#define CALL_0(fn, to, from) fn(c, to, from, (unsigned)FIELD(imm))
+#define CALL_1(fn, to, from) if (unlikely(fn(c, to, from, (unsigned)FIELD(imm)) != EXEC_OK)) FAULT
+#define TO_V(fn, faults, from) CALL_##faults(fn, XMM(dst), from);
+#define TO_G(fn, faults, from) c->sse_to.u64[0] = 0; CALL_##faults(fn, &c->sse_to, from); REG64(dst) = c->sse_to.u64[0];
 
-#define SSE_FORM(id, fn, faults, size, to, from_kind)                          \
-    OP(id##_r) { FROM_r_##from_kind(size); TO_##to(fn, faults) NEXT; }         \
-    OP(id##_m) { FROM_m_##from_kind(size); TO_##to(fn, faults) NEXT; }
+#define QUICK_V XMM(dst)
+#define QUICK_G REG(dst)
+#define TRY_0(fn, to, at) false
+#define TRY_1(fn, to, at) quick_##fn(c, QUICK_##to, at, (unsigned)FIELD(imm))
+
+#define OPERATION(id, fn, faults, quick, size, to, place, kind)                \
+    OP(id##_##place) {                                                         \
+        const union xmm *at = AT_##place##_##kind(size);                       \
+        if (likely(TRY_##quick(fn, to, at)))                                   \
+            NEXT;                                                              \
+        TO_##to(fn, faults, WHOLE_##place##_##kind(at, size))                  \
+        NEXT; }
+#define SSE_FORM(id, fn, faults, quick, size, to, from_kind)                   \
+    OPERATION(id, fn, faults, quick, size, to, r, from_kind)                   \
+    OPERATION(id, fn, faults, quick, size, to, m, from_kind)
 #include "x86/sse_forms.def"

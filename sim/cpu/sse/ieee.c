@@ -6,9 +6,17 @@
 #include <string.h>
 
 #include "sim/cpu/sse/ieee_priv.h"
+#include "sim/cpu/sse/ieee_quick.h"
 
 /* The short cut needs a host that rounds each operation to its own type. */
 static_assert(FLT_EVAL_METHOD == 0, "floating point must not be evaluated in a wider type");
+
+void ieee_assert_host(void)
+{
+    volatile double tiny = DBL_MIN, one = 1, ulp = DBL_EPSILON;
+    assert(tiny / 2 > 0 && tiny / 2 * 2 == tiny);
+    assert(one + ulp / 2 == one && one + ulp * 3 / 4 == one + ulp);
+}
 
 /* --- unpacking, rounding, packing ------------------------------------------ */
 
@@ -393,88 +401,65 @@ static uint64_t choose(const struct ieee_format *f, struct ieee_env *env, uint64
 
 /* --- the two formats ----------------------------------------------------------- */
 
-static float as_f32(uint32_t bits) { float v; memcpy(&v, &bits, sizeof v); return v; }
-static uint32_t f32_bits(float v) { uint32_t bits; memcpy(&bits, &v, sizeof bits); return bits; }
-static double as_f64(uint64_t bits) { double v; memcpy(&v, &bits, sizeof v); return v; }
-static uint64_t f64_bits(double v) { uint64_t bits; memcpy(&bits, &v, sizeof bits); return bits; }
-
-/* The short cut's conditions; see ieee.h. */
-static bool short_cut(const struct ieee_env *env)
-{
-    return (env->mxcsr & (MXCSR_RC | MXCSR_PE | MXCSR_PM)) == (MXCSR_PE | MXCSR_PM);
-}
-static bool f32_plain(uint32_t v) { return (v >> 23 & 0xff) - 1 < 0xfe || v << 1 == 0; }
-static bool f64_plain(uint64_t v) { return (v >> 52 & 0x7ff) - 1 < 0x7fe || v << 1 == 0; }
-static bool f32_safe(uint32_t v) { return (v >> 23 & 0xff) - 2 < 0xfd; }
-static bool f64_safe(uint64_t v) { return (v >> 52 & 0x7ff) - 2 < 0x7fd; }
-
-#define ARITHMETIC(name, operator, exact)                                              \
+#define ARITHMETIC(name, exact)                                                        \
     uint32_t f32_##name(struct ieee_env *env, uint32_t a, uint32_t b)                  \
     {                                                                                  \
-        if (short_cut(env) && f32_plain(a) && f32_plain(b)) {                          \
-            uint32_t quick = f32_bits(as_f32(a) operator as_f32(b));                   \
-            if (f32_safe(quick)) {                                                     \
-                return quick;                                                          \
-            }                                                                          \
-        }                                                                              \
         const struct ieee_format *f = &binary32;                                       \
-        return (uint32_t)exact;                                                        \
+        uint32_t quick;                                                                \
+        return f32_quick_##name(env->mxcsr, a, b, &quick) ? quick : (uint32_t)exact;   \
     }                                                                                  \
     uint64_t f64_##name(struct ieee_env *env, uint64_t a, uint64_t b)                  \
     {                                                                                  \
-        if (short_cut(env) && f64_plain(a) && f64_plain(b)) {                          \
-            uint64_t quick = f64_bits(as_f64(a) operator as_f64(b));                   \
-            if (f64_safe(quick)) {                                                     \
-                return quick;                                                          \
-            }                                                                          \
-        }                                                                              \
         const struct ieee_format *f = &binary64;                                       \
-        return exact;                                                                  \
+        uint64_t quick;                                                                \
+        return f64_quick_##name(env->mxcsr, a, b, &quick) ? quick : exact;             \
     }
 
-ARITHMETIC(add, +, add(f, env, a, b, false))
-ARITHMETIC(sub, -, add(f, env, a, b, true))
-ARITHMETIC(mul, *, multiply(f, env, a, b))
-ARITHMETIC(div, /, divide(f, env, a, b))
+ARITHMETIC(add, add(f, env, a, b, false))
+ARITHMETIC(sub, add(f, env, a, b, true))
+ARITHMETIC(mul, multiply(f, env, a, b))
+ARITHMETIC(div, divide(f, env, a, b))
 
 uint32_t f32_sqrt(struct ieee_env *env, uint32_t a)
 {
-    if (short_cut(env) && f32_safe(a) && !(a >> 31)) {
-        return f32_bits(sqrtf(as_f32(a)));
-    }
-    return (uint32_t)square_root(&binary32, env, a);
+    uint32_t quick;
+    return f32_quick_sqrt(env->mxcsr, a, &quick) ? quick : (uint32_t)square_root(&binary32, env, a);
 }
 
 uint64_t f64_sqrt(struct ieee_env *env, uint64_t a)
 {
-    if (short_cut(env) && f64_safe(a) && !(a >> 63)) {
-        return f64_bits(sqrt(as_f64(a)));
-    }
-    return square_root(&binary64, env, a);
+    uint64_t quick;
+    return f64_quick_sqrt(env->mxcsr, a, &quick) ? quick : square_root(&binary64, env, a);
 }
 
 uint32_t f32_min(struct ieee_env *env, uint32_t a, uint32_t b)
 {
-    return (uint32_t)choose(&binary32, env, a, b, IEEE_LESS);
+    uint32_t quick;
+    return f32_quick_min(a, b, &quick) ? quick : (uint32_t)choose(&binary32, env, a, b, IEEE_LESS);
 }
 uint32_t f32_max(struct ieee_env *env, uint32_t a, uint32_t b)
 {
-    return (uint32_t)choose(&binary32, env, a, b, IEEE_GREATER);
+    uint32_t quick;
+    return f32_quick_max(a, b, &quick) ? quick : (uint32_t)choose(&binary32, env, a, b, IEEE_GREATER);
 }
 uint64_t f64_min(struct ieee_env *env, uint64_t a, uint64_t b)
 {
-    return choose(&binary64, env, a, b, IEEE_LESS);
+    uint64_t quick;
+    return f64_quick_min(a, b, &quick) ? quick : choose(&binary64, env, a, b, IEEE_LESS);
 }
 uint64_t f64_max(struct ieee_env *env, uint64_t a, uint64_t b)
 {
-    return choose(&binary64, env, a, b, IEEE_GREATER);
+    uint64_t quick;
+    return f64_quick_max(a, b, &quick) ? quick : choose(&binary64, env, a, b, IEEE_GREATER);
 }
 
 enum ieee_order f32_compare(struct ieee_env *env, uint32_t a, uint32_t b, bool quiet)
 {
-    return compare(&binary32, env, a, b, quiet);
+    enum ieee_order quick;
+    return f32_quick_compare(a, b, &quick) ? quick : compare(&binary32, env, a, b, quiet);
 }
 enum ieee_order f64_compare(struct ieee_env *env, uint64_t a, uint64_t b, bool quiet)
 {
-    return compare(&binary64, env, a, b, quiet);
+    enum ieee_order quick;
+    return f64_quick_compare(a, b, &quick) ? quick : compare(&binary64, env, a, b, quiet);
 }

@@ -8,11 +8,8 @@
  * what it drops, and one function rounds and packs.  So no host rounding
  * mode, no compiler's view of fenv and no host NaN reaches the machine.
  *
- * The short cut.  When MXCSR asks for round-to-nearest, PE is already set and
- * masked, both operands are zero or normal and the host's result is normal (with the
- * smallest exponents kept out, because of tininess), then the only flag the
- * operation could raise is the PE that is set already, and IEEE 754 demands
- * this very result from every conforming host.  Then the host computes it.
+ * The short cut.  Where IEEE 754 leaves one answer and no new flag, the host computes it
+ * (ieee_quick.h); every function here asks there first.
  *
  * Flags collect in env->flags; nothing here touches a processor.
  */
@@ -39,6 +36,9 @@ struct ieee_env {
 };
 
 enum ieee_order { IEEE_LESS, IEEE_EQUAL, IEEE_GREATER, IEEE_UNORDERED };
+
+/* That the host rounds to nearest and flushes nothing: asked once, when a processor is made. */
+void ieee_assert_host(void);
 
 uint32_t f32_add(struct ieee_env *, uint32_t, uint32_t);
 uint32_t f32_sub(struct ieee_env *, uint32_t, uint32_t);

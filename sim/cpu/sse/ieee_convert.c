@@ -1,4 +1,5 @@
 #include "sim/cpu/sse/ieee_priv.h"
+#include "sim/cpu/sse/ieee_quick.h"
 
 /* --- between formats ----------------------------------------------------------- */
 
@@ -29,12 +30,14 @@ static uint64_t convert(const struct ieee_format *from, const struct ieee_format
 
 uint64_t f32_to_f64(struct ieee_env *env, uint32_t a)
 {
-    return convert(&binary32, &binary64, env, a);
+    uint64_t quick;
+    return f32_quick_to_f64(a, &quick) ? quick : convert(&binary32, &binary64, env, a);
 }
 
 uint32_t f64_to_f32(struct ieee_env *env, uint64_t a)
 {
-    return (uint32_t)convert(&binary64, &binary32, env, a);
+    uint32_t quick;
+    return f64_quick_to_f32(env->mxcsr, a, &quick) ? quick : (uint32_t)convert(&binary64, &binary32, env, a);
 }
 
 /* --- from and to integers -------------------------------------------------------- */
@@ -51,12 +54,14 @@ static uint64_t from_int(const struct ieee_format *f, struct ieee_env *env, int6
 
 uint32_t f32_from_int(struct ieee_env *env, int64_t v)
 {
-    return (uint32_t)from_int(&binary32, env, v);
+    uint32_t quick;
+    return f32_quick_from_int(env->mxcsr, v, &quick) ? quick : (uint32_t)from_int(&binary32, env, v);
 }
 
 uint64_t f64_from_int(struct ieee_env *env, int64_t v)
 {
-    return from_int(&binary64, env, v);
+    uint64_t quick;
+    return f64_quick_from_int(env->mxcsr, v, &quick) ? quick : from_int(&binary64, env, v);
 }
 
 static uint64_t to_int(const struct ieee_format *f, struct ieee_env *env, uint64_t a,
@@ -92,11 +97,19 @@ static uint64_t to_int(const struct ieee_format *f, struct ieee_env *env, uint64
 
 uint64_t f32_to_int(struct ieee_env *env, uint32_t a, unsigned bits, bool truncate)
 {
+    uint64_t quick;
+    if (truncate && f32_quick_truncate(env->mxcsr, a, bits, &quick)) {
+        return quick;
+    }
     return to_int(&binary32, env, a, bits, truncate);
 }
 
 uint64_t f64_to_int(struct ieee_env *env, uint64_t a, unsigned bits, bool truncate)
 {
+    uint64_t quick;
+    if (truncate && f64_quick_truncate(env->mxcsr, a, bits, &quick)) {
+        return quick;
+    }
     return to_int(&binary64, env, a, bits, truncate);
 }
 

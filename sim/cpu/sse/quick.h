@@ -79,19 +79,50 @@ QUICK_SHIFT(psrld, uint32_t, >>, 32)
 QUICK_SHIFT(psrlq, uint64_t, >>, 64)
 #undef QUICK_SHIFT
 
+#define QUICK_SHIFT_SIGNED(name, type, bits)                                                 \
+    QUICK(name##_imm)                                                                        \
+    {                                                                                        \
+        quick_##type a = *(quick_##type *)to;                                                \
+        *(quick_##type *)to = a >> (type)(imm < (bits) ? imm : (bits) - 1);                  \
+        return true;                                                                         \
+    }
+QUICK_SHIFT_SIGNED(psraw, int16_t, 16)
+QUICK_SHIFT_SIGNED(psrad, int32_t, 32)
+#undef QUICK_SHIFT_SIGNED
+
+#define QUICK_SHIFT_BYTES(name, operator)                                                    \
+    QUICK(name)                                                                              \
+    {                                                                                        \
+        unsigned __int128 v;                                                                 \
+        memcpy(&v, to, sizeof v);                                                            \
+        v = imm < 16 ? v operator 8 * imm : 0;                                               \
+        memcpy(to, &v, sizeof v);                                                            \
+        return true;                                                                         \
+    }
+QUICK_SHIFT_BYTES(pslldq, <<)
+QUICK_SHIFT_BYTES(psrldq, >>)
+#undef QUICK_SHIFT_BYTES
+
 /* --- moves of elements -------------------------------------------------------------------- */
+
+static inline __attribute__((always_inline)) uint32_t quick_element(const union xmm *v, unsigned i)
+{
+    uint32_t r;
+    memcpy(&r, (const char *)v + 4 * (i & 3), sizeof r);
+    return r;
+}
 
 QUICK(pshufd)
 {
-    quick_uint32_t b = *(const quick_uint32_t *)from;
-    *(quick_uint32_t *)to = (quick_uint32_t){ b[imm & 3], b[imm >> 2 & 3], b[imm >> 4 & 3], b[imm >> 6 & 3] };
+    *(quick_uint32_t *)to = (quick_uint32_t){ quick_element(from, imm), quick_element(from, imm >> 2),
+                                              quick_element(from, imm >> 4), quick_element(from, imm >> 6) };
     return true;
 }
 
 QUICK(shufps)
 {
-    quick_uint32_t a = *(quick_uint32_t *)to, b = *(const quick_uint32_t *)from;
-    *(quick_uint32_t *)to = (quick_uint32_t){ a[imm & 3], a[imm >> 2 & 3], b[imm >> 4 & 3], b[imm >> 6 & 3] };
+    *(quick_uint32_t *)to = (quick_uint32_t){ quick_element(to, imm), quick_element(to, imm >> 2),
+                                              quick_element(from, imm >> 4), quick_element(from, imm >> 6) };
     return true;
 }
 
@@ -104,6 +135,10 @@ QUICK(shufps)
     }
 QUICK_UNPACK(unpcklps, uint32_t, a[0], b[0], a[1], b[1])
 QUICK_UNPACK(unpckhps, uint32_t, a[2], b[2], a[3], b[3])
+QUICK_UNPACK(punpcklbw, uint8_t, a[0], b[0], a[1], b[1], a[2], b[2], a[3], b[3], a[4], b[4], a[5], b[5], a[6], b[6], a[7], b[7])
+QUICK_UNPACK(punpckhbw, uint8_t, a[8], b[8], a[9], b[9], a[10], b[10], a[11], b[11], a[12], b[12], a[13], b[13], a[14], b[14], a[15], b[15])
+QUICK_UNPACK(punpcklwd, uint16_t, a[0], b[0], a[1], b[1], a[2], b[2], a[3], b[3])
+QUICK_UNPACK(punpckhwd, uint16_t, a[4], b[4], a[5], b[5], a[6], b[6], a[7], b[7])
 QUICK_UNPACK(punpcklqdq, uint64_t, a[0], b[0])
 QUICK_UNPACK(punpckhqdq, uint64_t, a[1], b[1])
 #undef QUICK_UNPACK

@@ -59,3 +59,5 @@ pdpt:   .skip 4096
 pd:     .skip 4096
         .skip 16384
 stack_top:
+
+        .section .note.GNU-stack, "", @progbits
