@@ -46,7 +46,9 @@ static const struct option_row rows[] = {
     { "--quantum", "CYCLES", NUMBER, AT(machine.quantum), 1, 1000000000, "processors' turn [1000]" },
     { "--crosscheck", "N", NUMBER, AT(machine.crosscheck), 1, UINT64_MAX, "execute every Nth block on Unicorn too" },
     { "--limit-time", "SECONDS", SECONDS, AT(limit_seconds), 0, 0, "stop after so much virtual time" },
-    { "--serial", "stdio|file:F", TEXT, AT(serial), 0, 0, "COM1 [stdio]" },
+    { "--serial", "stdio|file:F", TEXT, AT(serial), 0, 0, "COM1; typed bytes enter from a terminal, or with an explicit stdio [stdio]" },
+    { "--pace", "realtime|fast", TEXT, AT(pace), 0, 0, "hold virtual time to the wall clock, or not [realtime before a terminal]" },
+    { "--record", "DIR", TEXT, AT(record), 0, 0, "log all input, so that `hvlab replay DIR` runs the same again" },
     { "-d", "CATEGORIES", TEXT, AT(debug), 0, 0, "log what happens to standard error, e.g. int,unclaimed (`hvlab list debug`)" },
     { "--gdb", ":PORT", TEXT, AT(gdb), 0, 0, "wait for gdb (`target remote :PORT`) before the first instruction" },
     { "--trace", "DIR", TEXT, AT(trace), 0, 0, "write a CTF event trace" },
@@ -216,6 +218,8 @@ boot_options_parse(struct boot_options *o, int argc, char **argv)
     *o = (struct boot_options){ .append = "", .machine = { .ram_size = 512u << 20, .cpu_count = 1, .quantum = 1000,
                                                            .model = "intel-v3",
                                                            .rtc_epoch = 1300000000 } };
+    o->argc = argc;
+    o->argv = argv;
     for (int i = 1; i < argc; i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
             o->help = true;

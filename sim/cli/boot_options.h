@@ -20,6 +20,11 @@ struct boot_options {
     const char *append, *initrd, *results, *serial, *trace, *gdb, *debug; /* NULL when not given */
     struct boot_list modules;
     struct boot_list drives;
+    const char *record, *pace;
+    const char *replay;    /* folder of a recorded boot to run again, or NULL; not an option */
+    bool listen;           /* with 'replay': somebody listened for input */
+    int argc;              /* what was parsed */
+    char **argv;
     struct machine_config machine;
     struct board_config board;
     double limit_seconds;  /* [virtual seconds]; 0 = none */

@@ -17,6 +17,9 @@ enum {
 typedef int verb_fn(int argc, char **argv); /* argv[0] is the verb */
 verb_fn verb_run, verb_boot, verb_replay, verb_explain, verb_list;
 
+/* `hvlab replay` of a folder that `hvlab boot --record` made (boot_log.h). */
+int boot_replay(const char *folder, bool quiet);
+
 /* Prints "hvlab: MESSAGE" on standard error and returns EXIT_UNUSABLE. */
 int cli_unusable(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* For an option that no verb knows: names the nearest. */

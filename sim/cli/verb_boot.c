@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "sim/cli/boot_images.h"
 #include "sim/cli/boot_options.h"
 #include "sim/cli/cli.h"
+#include "sim/cli/session.h"
 #include "sim/cli/watch.h"
 #include "sim/cpu/cpu.h"
 #include "sim/machine.h"
@@ -18,7 +20,7 @@
 #include "sim/platform/platform.h"
 #include "traces/outfile.h"
 
-enum { ERROR_MAX = 1024, SLICE_CYCLES = 2100000 };
+enum { ERROR_MAX = 1024 };
 
 static void
 console_byte(void *ctx, uint8_t byte)
@@ -30,15 +32,15 @@ console_byte(void *ctx, uint8_t byte)
 }
 
 static enum machine_stop
-run(struct watch *w, const struct boot_options *o)
+run(struct watch *w, struct session *session, const struct boot_options *o)
 {
     struct machine *m = w->machine;
     uint64_t limit = o->limit_seconds > 0 ? (uint64_t)(o->limit_seconds * (double)MACHINE_TSC_HZ) : UINT64_MAX;
     enum machine_stop stop = STOP_LIMIT;
     while (stop == STOP_LIMIT && m->now < limit && !cli_interrupted()) {
-        uint64_t next = m->now > UINT64_MAX - SLICE_CYCLES ? UINT64_MAX : m->now + SLICE_CYCLES;
+        uint64_t next = session_limit(session);
         stop = machine_run(m, next < limit ? next : limit);
-        if (stop == STOP_LIMIT && !watch_poll(w))
+        if (stop == STOP_LIMIT && (!session_step(session) || !watch_poll(w)))
             stop = STOP_REQUESTED;
     }
     return stop;
@@ -82,12 +84,12 @@ write_results(const char *path, struct machine *m, int status, double host_secon
 }
 
 static int
-boot(struct watch *w, const struct boot_options *o)
+boot(struct watch *w, struct session *session, const struct boot_options *o)
 {
     char error[ERROR_MAX];
     struct timespec begin, end;
     clock_gettime(CLOCK_MONOTONIC, &begin);
-    enum machine_stop stop = run(w, o);
+    enum machine_stop stop = run(w, session, o);
     clock_gettime(CLOCK_MONOTONIC, &end);
     int status = exit_status(w->machine, stop);
     watch_end(w, stop, status);
@@ -98,16 +100,23 @@ boot(struct watch *w, const struct boot_options *o)
 }
 
 static int
-load_and_boot(struct machine *m, const struct boot_options *o)
+load_and_boot(struct machine *m, struct board *board, const struct boot_options *o)
 {
     char error[ERROR_MAX];
     struct watch watch;
+    struct session session;
     if (!boot_images_load(m, o, error, sizeof error))
         return cli_unusable("%s", error);
-    int status = watch_open(&watch, m, o);
+    int status = session_open(&session, m, board, o);
+    if (status != EXIT_GOOD)
+        return status;
+    status = watch_open(&watch, m, o);
     if (status == EXIT_GOOD)
-        status = boot(&watch, o);
-    int closed = watch_close(&watch);
+        status = boot(&watch, &session, o);
+    int closed = session_close(&session);
+    if (closed != EXIT_GOOD || o->replay)
+        status = closed; /* a replay is judged by its log */
+    closed = watch_close(&watch);
     return closed == EXIT_GOOD ? status : closed;
 }
 
@@ -130,7 +139,7 @@ open_and_boot(const struct boot_options *o)
     if (board)
         board_set_console(board, console_byte, console);
     if (status == EXIT_GOOD)
-        status = load_and_boot(m, o);
+        status = load_and_boot(m, board, o);
     board_free(board);
     machine_free(m);
     fflush(console);
@@ -152,4 +161,30 @@ verb_boot(int argc, char **argv)
     }
     cli_catch_interrupt();
     return open_and_boot(&o);
+}
+
+int
+boot_replay(const char *folder, bool quiet)
+{
+    struct boot_options o;
+    char error[ERROR_MAX], where[PATH_MAX];
+    int argc;
+    bool listen;
+    if (!realpath(folder, where))
+        return cli_unusable("%s: %s", folder, strerror(errno));
+    char **argv = boot_log_arguments(where, &argc, &listen, error, sizeof error);
+    if (!argv)
+        return cli_unusable("%s", error);
+    int status = boot_options_parse(&o, argc, argv);
+    if (status == EXIT_GOOD) {
+        o.replay = where;
+        o.listen = listen;
+        o.serial = quiet ? "file:/dev/null" : NULL;
+        cli_catch_interrupt();
+        status = open_and_boot(&o);
+    }
+    for (int i = 0; i < argc; i++)
+        free(argv[i]);
+    free(argv);
+    return status;
 }

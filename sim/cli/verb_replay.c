@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sim/cli/boot_log.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/recording.h"
 
@@ -12,7 +13,7 @@ static void
 print_help(void)
 {
     printf("usage: hvlab replay DIR [--images DIR] [--quiet]\n\n"
-           "Runs what `hvlab run --out DIR` recorded once more and compares every state hash\n"
+           "Runs what `hvlab run --out DIR` or `hvlab boot --record DIR` recorded once more and compares every state hash\n"
            "of its logs.  Nothing in DIR is changed.  Exit status 0: identical; 1: it differs\n"
            "or a log is damaged (the message names the record).\n\n"
            "example:\n  hvlab replay results/first-light\n");
@@ -71,6 +72,8 @@ verb_replay(int argc, char **argv)
     }
     if (!folder)
         return cli_unusable("replay: which folder? e.g. `hvlab replay results/first-light`");
+    if (boot_log_is_in(folder))
+        return boot_replay(folder, quiet);
     snprintf(path, sizeof path, "%s/experiment.yaml", folder);
     experiment_defaults(&e);
     if (!experiment_read(&e, path, error, sizeof error) || !experiment_check(&e, error, sizeof error))

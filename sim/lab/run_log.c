@@ -124,6 +124,12 @@ run_log_resume(const char *path, uint64_t identity, uint64_t cycle, char *error,
 }
 
 void
+run_log_input(struct run_log *log, uint64_t cycle, const void *payload, uint32_t size)
+{
+    append(log, RUN_LOG_INPUT, cycle, payload, size);
+}
+
+void
 run_log_hash(struct run_log *log, uint64_t cycle, uint64_t hash)
 {
     append(log, RUN_LOG_HASH, cycle, &hash, sizeof hash);

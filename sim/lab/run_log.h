@@ -34,6 +34,8 @@ struct run_log; /* writer; owned by the caller until run_log_close */
 struct run_log *run_log_create(const char *path, uint64_t identity, char *error, size_t error_size);
 /* Continues a log cut by an interrupt: keeps its good records (up to 'cycle') and appends. */
 struct run_log *run_log_resume(const char *path, uint64_t identity, uint64_t cycle, char *error, size_t error_size);
+/* 'size' up to RUN_LOG_PAYLOAD_MAX [bytes]. */
+void run_log_input(struct run_log *, uint64_t cycle, const void *payload, uint32_t size);
 void run_log_hash(struct run_log *, uint64_t cycle, uint64_t hash);
 void run_log_end(struct run_log *, uint64_t cycle, uint64_t hash);
 /* Frees. A log without END is one of an interrupted run. */

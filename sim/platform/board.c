@@ -7,11 +7,13 @@
 
 #include "sim/platform/disk.h"
 #include "sim/platform/fw_cfg.h"
+#include "sim/platform/input.h"
 #include "sim/platform/nvme.h"
 #include "sim/platform/test_devices.h"
 
 struct board {
     struct fw_cfg *fw_cfg;
+    struct input *input;
     struct test_devices *test_devices;
     struct disk *disk[BOARD_DRIVES_MAX];
     struct nvme *nvme[BOARD_DRIVES_MAX];
@@ -55,8 +57,8 @@ board_new(struct machine *m, const struct board_config *config, char *error, uns
 {
     struct board *b = calloc(1, sizeof *b);
     snprintf(error, error_size, "not enough host memory for the board's devices");
-    if (b && (b->fw_cfg = fw_cfg_new(m)) && (config->no_test_devices || (b->test_devices = test_devices_new(m))) &&
-        drives_build(b, m, config, error, error_size)) {
+    if (b && (b->fw_cfg = fw_cfg_new(m)) && (b->input = input_new(m)) &&
+        (config->no_test_devices || (b->test_devices = test_devices_new(m))) && drives_build(b, m, config, error, error_size)) {
         return b;
     }
     board_free(b);
@@ -71,10 +73,17 @@ board_free(struct board *b)
             nvme_free(b->nvme[i]);
             disk_close(b->disk[i]);
         }
+        input_free(b->input);
         fw_cfg_free(b->fw_cfg);
         test_devices_free(b->test_devices);
         free(b);
     }
+}
+
+struct input *
+board_input(struct board *b)
+{
+    return b->input;
 }
 
 void

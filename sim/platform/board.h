@@ -6,6 +6,7 @@
  * before its machine.
  *
  *   fw_cfg (fw_cfg.h)                     always
+ *   the door for input (input.h)          always
  *   test devices (test_devices.h)         unless 'no_test_devices'
  *   NVMe controllers (nvme.h)             one for every drive
  */
@@ -16,6 +17,7 @@
 #include <stdint.h>
 
 struct board;
+struct input;
 struct machine;
 
 enum { BOARD_DRIVES_MAX = 4 };
@@ -30,6 +32,8 @@ struct board_config {
 struct board *board_new(struct machine *, const struct board_config *, char *error, unsigned error_size);
 void board_free(struct board *);
 
+/* Keys, mouse and typed bytes enter here. */
+struct input *board_input(struct board *);
 /* Where the debug console (port E9H) writes.  A pure observer. */
 void board_set_console(struct board *, void (*output)(void *ctx, uint8_t byte), void *ctx);
 

@@ -357,6 +357,12 @@ platform_console_input(struct platform *p, uint8_t byte)
     return uart_receive(p->com1, byte);
 }
 
+bool
+platform_console_ready(const struct platform *p)
+{
+    return uart_has_room(p->com1);
+}
+
 void
 platform_power_button(struct platform *p)
 {

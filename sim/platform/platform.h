@@ -38,6 +38,7 @@ void platform_set_console(struct platform *, void (*output)(void *ctx, uint8_t b
 void platform_set_console2(struct platform *, void (*output)(void *ctx, uint8_t byte), void *ctx);
 /* A byte arrives on COM1's wire now. False: the receiver was full, the byte is lost (overrun). */
 bool platform_console_input(struct platform *, uint8_t byte);
+bool platform_console_ready(const struct platform *); /* COM1's receiver has room */
 
 /* Drives interrupt line 'line' (0-23).  One driver per line. */
 void platform_set_line(struct platform *, unsigned line, bool high);

@@ -104,10 +104,15 @@ interrupt_update(struct uart *u)
 /* --- receiving -------------------------------------------------------------- */
 
 bool
+uart_has_room(const struct uart *u)
+{
+    return u->fifo_count < (u->fcr & FCR_ENABLE ? FIFO_SIZE : 1);
+}
+
+bool
 uart_receive(struct uart *u, uint8_t byte)
 {
-    unsigned size = u->fcr & FCR_ENABLE ? FIFO_SIZE : 1;
-    bool fits = u->fifo_count < size;
+    bool fits = uart_has_room(u);
     if (fits) {
         u->fifo[(u->fifo_first + u->fifo_count) % FIFO_SIZE] = byte;
         u->fifo_count++;

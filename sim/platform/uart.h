@@ -23,6 +23,7 @@ void uart_free(struct uart *);
 void uart_state(struct uart *, struct state *);
 
 void uart_set_output(struct uart *, void (*output)(void *ctx, uint8_t byte), void *ctx);
+bool uart_has_room(const struct uart *); /* in the receiver, for one more byte */
 /* False: the receive FIFO was full; the byte is lost and LSR.OE says so. */
 bool uart_receive(struct uart *, uint8_t byte);
 

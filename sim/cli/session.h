@@ -1,0 +1,38 @@
+/* A person and a booted machine: input from terminal (and window), the log of it, and the pace of time.
+ *
+ * Between pieces of the run the session applies what came in, notes it in the log (or takes it from there when
+ * replaying), and sleeps while virtual time is ahead of the wall clock, if it was asked to keep pace.  Sleeping never
+ * changes what is computed: when input arrives decides, and that is what the log keeps.
+ */
+#ifndef SIM_CLI_SESSION_H
+#define SIM_CLI_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sim/cli/boot_log.h"
+#include "sim/cli/boot_options.h"
+#include "sim/cli/terminal.h"
+
+struct board;
+
+struct session {
+    struct machine *machine;
+    struct input *input;
+    struct boot_log *log;      /* or NULL */
+    struct terminal terminal;
+    bool replaying, realtime;
+    uint64_t virtual_start;    /* [cycle] */
+    int64_t host_start;        /* of the same moment, moved on when the machine cannot keep up [ns] */
+};
+
+/* The machine is loaded and has not run.  EXIT_GOOD, or another status with a message printed. */
+int session_open(struct session *, struct machine *, struct board *, const struct boot_options *);
+/* How far the machine may run before the next session_step [cycle]. */
+uint64_t session_limit(const struct session *);
+/* False: the person, or the log, ends the run. */
+bool session_step(struct session *);
+/* EXIT_GOOD, or another status with a message printed.  Call before machine_free. */
+int session_close(struct session *);
+
+#endif

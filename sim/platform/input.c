@@ -1,0 +1,149 @@
+/* What people do to the machine; see input.h. */
+#include "sim/platform/input.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/base/event.h"
+#include "sim/base/state.h"
+#include "sim/machine.h"
+#include "sim/platform/platform.h"
+
+enum { BAUD = 115200, BITS = 10, HEARTBEAT_NS = 10000000 };
+
+struct input {
+    struct machine *machine;
+    struct event wire, heartbeat;
+    uint8_t bytes[INPUT_WIRE]; /* ring */
+    uint32_t first, count;
+};
+
+/* --- the wire ----------------------------------------------------------------------- */
+
+static void
+wire_arm(struct input *in, uint64_t now)
+{
+    event_arm(in->machine->events, &in->wire, now + (uint64_t)MACHINE_TSC_HZ * BITS / BAUD);
+}
+
+static void
+wire_fire(void *ctx, uint64_t now)
+{
+    struct input *in = ctx;
+    if (in->count && platform_console_ready(in->machine->platform)) {
+        platform_console_input(in->machine->platform, in->bytes[in->first]);
+        in->first = (in->first + 1) % INPUT_WIRE;
+        in->count--;
+    }
+    if (in->count) {
+        wire_arm(in, now);
+    }
+}
+
+static void
+wire_put(struct input *in, uint8_t byte)
+{
+    if (in->count < INPUT_WIRE) {
+        in->bytes[(in->first + in->count++) % INPUT_WIRE] = byte;
+    }
+    if (!event_is_armed(&in->wire)) {
+        wire_arm(in, machine_now(in->machine));
+    }
+}
+
+/* --- events --------------------------------------------------------------------------- */
+
+void
+input_apply(struct input *in, const struct input_event *e)
+{
+    struct platform *p = in->machine->platform;
+    switch (e->kind) {
+    case INPUT_SERIAL:
+        wire_put(in, e->byte);
+        break;
+    case INPUT_KEY:
+        platform_key(p, e->key, e->down);
+        break;
+    case INPUT_MOUSE:
+        platform_mouse(p, e->dx, e->dy, e->wheel, e->buttons);
+        break;
+    case INPUT_POWER_BUTTON:
+        platform_power_button(p);
+        break;
+    }
+}
+
+/* kind, byte or down or buttons, key or dx (16), dy (16), wheel, 0 */
+void
+input_event_pack(const struct input_event *e, uint8_t bytes[INPUT_EVENT_SIZE])
+{
+    memset(bytes, 0, INPUT_EVENT_SIZE);
+    bytes[0] = (uint8_t)e->kind;
+    bytes[1] = e->kind == INPUT_SERIAL ? e->byte : e->kind == INPUT_KEY ? e->down : e->buttons;
+    memcpy(bytes + 2, e->kind == INPUT_KEY ? (const void *)&e->key : (const void *)&e->dx, 2);
+    memcpy(bytes + 4, &e->dy, 2);
+    bytes[6] = (uint8_t)e->wheel;
+}
+
+bool
+input_event_unpack(struct input_event *e, const uint8_t bytes[INPUT_EVENT_SIZE])
+{
+    if (bytes[0] < INPUT_SERIAL || bytes[0] > INPUT_POWER_BUTTON) {
+        return false;
+    }
+    *e = (struct input_event){ .kind = bytes[0], .byte = bytes[1], .down = bytes[1] & 1, .buttons = bytes[1] & 7,
+                               .wheel = (int8_t)bytes[6] };
+    memcpy(&e->key, bytes + 2, 2);
+    memcpy(&e->dx, bytes + 2, 2);
+    memcpy(&e->dy, bytes + 4, 2);
+    return true;
+}
+
+/* --- life ------------------------------------------------------------------------------- */
+
+static void
+heartbeat_fire(void *ctx, uint64_t now)
+{
+    struct input *in = ctx;
+    event_arm(in->machine->events, &in->heartbeat, now + machine_ns_to_cycles(HEARTBEAT_NS));
+}
+
+void
+input_listen(struct input *in)
+{
+    heartbeat_fire(in, in->machine->now);
+}
+
+static void
+input_state(void *ctx, struct state *s)
+{
+    struct input *in = ctx;
+    STATE_VISIT(s, in->bytes);
+    STATE_VISIT(s, in->first);
+    STATE_VISIT(s, in->count);
+    event_state(in->machine->events, &in->wire, s);
+    event_state(in->machine->events, &in->heartbeat, s);
+    if (in->first >= INPUT_WIRE || in->count > INPUT_WIRE) {
+        state_fail(s, "input out of range");
+        in->first = in->count = 0;
+    }
+}
+
+struct input *
+input_new(struct machine *m)
+{
+    struct input *in = calloc(1, sizeof *in);
+    if (in) {
+        in->machine = m;
+        event_init(&in->wire, wire_fire, in);
+        event_init(&in->heartbeat, heartbeat_fire, in);
+        machine_add_part(m, "input", input_state, in);
+    }
+    return in;
+}
+
+void
+input_free(struct input *in)
+{
+    free(in);
+}
