@@ -10,7 +10,7 @@
 
 /* MSR_<NAME>: indices, for the models' constants. */
 enum {
-#define MSR(index, count, NAME, access, writable, rule) MSR_##NAME = (int)(index),
+#define MSR(index, count, NAME, access, writable, rule, vendor, feature) MSR_##NAME = (int)(index),
 #include "spec/x86/msrs.def"
 #undef MSR
 };
@@ -176,6 +176,11 @@ void cpu_model_state(struct machine *m, struct state *s)
         text[sizeof text - 1] = 0;
         state_fail(s, "saved with processor model '%s', this machine has '%s'", text, m->model_text);
     }
+}
+
+uint32_t cpu_model_signature(const struct cpu *cpu)
+{
+    return (cpu->machine->model ? cpu->machine->model : cpu_model_at(0))->signature;
 }
 
 uint64_t cpu_model_constant(const struct machine *m, uint32_t msr, uint64_t otherwise)

@@ -46,6 +46,8 @@ bool cpu_model_apply(struct machine *, const char *text, bool vtx, char *error, 
 /* Where its name and what the command line changed are saved and compared. */
 void cpu_model_state(struct machine *, struct state *);
 
+/* Family, model and stepping as CPUID.1:EAX and, after RESET, EDX have them. */
+uint32_t cpu_model_signature(const struct cpu *);
 /* Of the model, or 'otherwise' when it does not say. */
 uint64_t cpu_model_constant(const struct machine *, uint32_t msr, uint64_t otherwise);
 
@@ -79,6 +81,12 @@ static inline bool cpu_canonical_base(const struct cpu *cpu, uint64_t linear)
 {
     unsigned spare = 64 - cpu_linear_bits(cpu);
     return (uint64_t)((int64_t)(linear << spare) >> spare) == linear;
+}
+
+/* IA32_MISC_ENABLE can take NX and the higher leaves of CPUID away (SDM Vol 4); AMD's parts have no such register. */
+static inline bool cpu_offers_nx(const struct cpu *cpu)
+{
+    return cpu_has(cpu, CPU_NX) && !(cpu->msr.misc_enable >> 34 & 1);
 }
 
 static inline unsigned cpu_physical_bits(const struct cpu *cpu)

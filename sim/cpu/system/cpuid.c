@@ -70,6 +70,12 @@ static unsigned id_bits(const struct cpu *cpu)
     return bits;
 }
 
+/* Highest basic leaf; IA32_MISC_ENABLE[22] limits it for systems that choke on more. */
+static uint32_t basic_max(const struct cpu *cpu)
+{
+    return cpu->msr.misc_enable >> 22 & 1 ? 2 : model_of(cpu)->basic_max;
+}
+
 /* EBX, EDX, ECX of leaf 0: 12 characters. */
 static void put_vendor(const struct cpu_model *model, uint32_t out[4])
 {
@@ -122,6 +128,7 @@ static void leaf_extended_1(const struct cpu *cpu, uint32_t out[4])
 {
     uint32_t leaf1[4];
 
+    set_bit(out, CPU_NX, cpu_offers_nx(cpu));
     if (cpu_is_amd(cpu)) {
         cpu_cpuid(cpu, 1, 0, leaf1);
         out[0] = leaf1[0];
@@ -173,7 +180,7 @@ static void leaf_basic(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, u
 {
     switch (leaf) {
     case 0:
-        out[0] = model_of(cpu)->basic_max;
+        out[0] = basic_max(cpu);
         put_vendor(model_of(cpu), out);
         break;
     case 1: leaf_1(cpu, out); break;
@@ -195,11 +202,11 @@ void cpu_cpuid(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t 
     const struct cpu_model *model = model_of(cpu);
 
     memset(out, 0, 16);
-    if (leaf > (leaf >> 31 ? model->extended_max : model->basic_max)) {
+    if (leaf > (leaf >> 31 ? model->extended_max : basic_max(cpu))) {
         if (model->vendor == CPU_VENDOR_AMD) {
             return;
         }
-        leaf = model->basic_max;
+        leaf = basic_max(cpu);
     }
     const struct cpu_leaf *row = find_leaf(model, leaf, subleaf);
     if (row) {

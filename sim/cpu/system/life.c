@@ -3,11 +3,13 @@
 
 #include "sim/base/state.h"
 #include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/model/model.h"
+#include "sim/cpu/system/msr_registers.h"
 #include "sim/cpu/system/sys.h"
 #include "sim/cpu/x87/x87.h"
 #include "sim/machine.h"
 
-enum { FAMILY_MODEL_STEPPING = 0x000206d7, MXCSR_RESET = 0x1f80 };
+enum { MXCSR_RESET = 0x1f80 };
 #define PAT_RESET 0x0007040600070406ull
 
 static struct segment reset_segment(uint32_t rights)
@@ -22,7 +24,7 @@ static void reset_common(struct cpu *cpu, bool init)
     uint64_t cache_bits = init ? cpu->cr0 & (CR0_CD | CR0_NW) : CR0_CD | CR0_NW;
 
     memset(cpu->gpr, 0, sizeof(cpu->gpr));
-    cpu->gpr[RDX] = FAMILY_MODEL_STEPPING;
+    cpu->gpr[RDX] = cpu_model_signature(cpu);
     cpu_set_rflags(cpu, RFLAGS_FIXED);
     cpu->rip = 0xfff0;
     for (unsigned i = ES; i <= GS; i++) {
@@ -61,7 +63,7 @@ static void reset_cold(struct cpu *cpu)
     memset(&cpu->msr, 0, sizeof(cpu->msr));
     cpu->msr.apic_base = apic_base; /* apic_reset's */
     cpu->msr.pat = PAT_RESET;
-    cpu->msr.misc_enable = 0x1801; /* fast strings; no BTS, no PEBS */
+    msr_reset(cpu);
     /* The firmware we stand for has enabled VMX outside SMX and locked the register. */
     cpu->msr.feature_control = cpu->machine->config.vtx ? 0x5 : 0;
     cpu->msr.tsc_offset = 0 - cpu->now;

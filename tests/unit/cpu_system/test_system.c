@@ -14,13 +14,17 @@
 /* The table again, as the test reads it. */
 enum access { RO = 1, WO = 2, RW = 3 };
 enum rule { PLAIN, CANONICAL, IGNORED, TYPES, MTRR, SPECIAL };
+enum vendor { ANY, INTEL, AMD };
 static const struct {
     uint32_t index, count;
     enum access access;
     uint64_t writable;
     enum rule rule;
+    enum vendor vendor;
+    enum cpu_feature feature;
 } rows[] = {
-#define MSR(index, count, NAME, access, writable, rule) { index, count, access, writable, rule },
+#define MSR(index, count, NAME, access, writable, rule, vendor, feature) \
+    { index, count, access, writable, rule, vendor, CPU_##feature },
 #include "spec/x86/msrs.def"
 #undef MSR
 };
@@ -34,43 +38,76 @@ static void rows_are_sorted_and_disjoint(void **state)
     }
 }
 
-static void every_row_keeps_its_rules(void **state)
+/* Registers that come with one of several features, or that a model counts. */
+static bool exists_here(const struct fixture *f, unsigned i, uint32_t n)
+{
+    switch (rows[i].index + n) {
+    case 0x48: return cpu_has(f->cpu, CPU_SPEC_CTRL) || cpu_has(f->cpu, CPU_AMD_IBRS);
+    case 0x49: return cpu_has(f->cpu, CPU_SPEC_CTRL) || cpu_has(f->cpu, CPU_IBPB);
+    case 0x17b: return cpu_model_constant(&f->machine, 0x179, 0) & 0x100;
+    default: break;
+    }
+    if (rows[i].index == 0x400 && n / 4 >= (cpu_model_constant(&f->machine, 0x179, 0) & 0xff)) {
+        return false;
+    }
+    return (rows[i].vendor == ANY || (rows[i].vendor == AMD) == cpu_is_amd(f->cpu)) && cpu_has(f->cpu, rows[i].feature);
+}
+
+static void check_types(struct fixture *f, uint32_t index, bool pat)
+{
+    for (unsigned type = 0; type < 256; type++) {
+        bool ok = type <= 1 || (type >= 4 && type <= 6) || (type == 7 && pat);
+        assert_int_equal(cpu_wrmsr(f->cpu, index, (uint64_t)type << 24), ok ? EXEC_OK : EXEC_FAULT);
+    }
+}
+
+static void check_row(struct fixture *f, unsigned i, uint32_t index)
+{
+    uint64_t value = 0, back = 0;
+
+    assert_int_equal(cpu_rdmsr(f->cpu, index, &value), rows[i].access & RO ? EXEC_OK : EXEC_FAULT);
+    if (!(rows[i].access & WO)) {
+        EXPECT_FAULT(f, cpu_wrmsr(f->cpu, index, value), X_GP);
+    } else if (rows[i].access == RW && index != 0x3a) { /* FEATURE_CONTROL is locked */
+        assert_int_equal(cpu_wrmsr(f->cpu, index, value & rows[i].writable), EXEC_OK);
+    }
+    for (unsigned bit = 0; bit < 64 && rows[i].access & WO; bit++) {
+        if (!(rows[i].writable >> bit & 1)) {
+            EXPECT_FAULT(f, cpu_wrmsr(f->cpu, index, 1ull << bit), X_GP);
+        }
+    }
+    if (rows[i].rule == PLAIN || rows[i].rule == CANONICAL) {
+        uint64_t pattern = 0x00005a5a5a5a5a5a & rows[i].writable;
+        assert_int_equal(cpu_wrmsr(f->cpu, index, pattern), EXEC_OK);
+        assert_int_equal(cpu_rdmsr(f->cpu, index, &back), EXEC_OK);
+        assert_int_equal(back, pattern);
+    }
+    if (rows[i].rule == CANONICAL && !(rows[i].feature == CPU_SEP && cpu_is_amd(f->cpu))) {
+        EXPECT_FAULT(f, cpu_wrmsr(f->cpu, index, 0x100000000000000), X_GP);
+    }
+    if (rows[i].rule == TYPES || rows[i].rule == MTRR) {
+        check_types(f, index, rows[i].rule == TYPES);
+    }
+}
+
+static void every_row_keeps_its_rules_on_every_model(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < ROWS; i++) {
-        for (uint32_t n = 0; n < rows[i].count; n++) {
-            struct fixture *f = fixture_new(1);
-            uint32_t index = rows[i].index + n;
-            uint64_t value = 0, back = 0;
-            fixture_model(f, "e5", true);
-            f->machine.model = NULL; /* every feature: every register */
-            assert_int_equal(cpu_rdmsr(f->cpu, index, &value), rows[i].access & RO ? EXEC_OK : EXEC_FAULT);
-            if (!(rows[i].access & WO)) {
-                EXPECT_FAULT(f, cpu_wrmsr(f->cpu, index, value), X_GP);
-            } else if (rows[i].access == RW && index != 0x3a) { /* FEATURE_CONTROL is locked */
-                assert_int_equal(cpu_wrmsr(f->cpu, index, value & rows[i].writable), EXEC_OK);
-            }
-            for (unsigned bit = 0; bit < 64 && rows[i].access & WO; bit++) {
-                if (!(rows[i].writable >> bit & 1)) {
-                    EXPECT_FAULT(f, cpu_wrmsr(f->cpu, index, 1ull << bit), X_GP);
+    for (unsigned m = 0; cpu_model_at(m); m++) {
+        for (unsigned i = 0; i < ROWS; i++) {
+            for (uint32_t n = 0; n < rows[i].count; n++) {
+                struct fixture *f = fixture_new(1);
+                uint64_t value;
+                fixture_model(f, cpu_model_at(m)->name, true);
+                cpu_reset(f->cpu, false);
+                if (exists_here(f, i, n)) {
+                    check_row(f, i, rows[i].index + n);
+                } else {
+                    EXPECT_FAULT(f, cpu_rdmsr(f->cpu, rows[i].index + n, &value), X_GP);
+                    EXPECT_FAULT(f, cpu_wrmsr(f->cpu, rows[i].index + n, 0), X_GP);
                 }
+                fixture_free(f);
             }
-            if (rows[i].rule == PLAIN || rows[i].rule == CANONICAL) {
-                uint64_t pattern = 0x00005a5a5a5a5a5a & rows[i].writable;
-                assert_int_equal(cpu_wrmsr(f->cpu, index, pattern), EXEC_OK);
-                assert_int_equal(cpu_rdmsr(f->cpu, index, &back), EXEC_OK);
-                assert_int_equal(back, pattern);
-            }
-            if (rows[i].rule == CANONICAL) {
-                EXPECT_FAULT(f, cpu_wrmsr(f->cpu, index, 0x800000000000), X_GP);
-            }
-            if (rows[i].rule == TYPES || rows[i].rule == MTRR) {
-                for (unsigned type = 0; type < 256; type++) {
-                    bool ok = type <= 1 || (type >= 4 && type <= 6) || (type == 7 && rows[i].rule == TYPES);
-                    assert_int_equal(cpu_wrmsr(f->cpu, index, (uint64_t)type << 24), ok ? EXEC_OK : EXEC_FAULT);
-                }
-            }
-            fixture_free(f);
         }
     }
 }
@@ -94,6 +131,49 @@ static void numbers_between_the_rows_fault(void **state)
     }
     EXPECT_FAULT(f, cpu_rdmsr(f->cpu, 0x40000000, &value), X_GP);
     EXPECT_FAULT(f, cpu_rdmsr(f->cpu, 0x3a, &value), X_GP); /* not without VT-x */
+    fixture_free(f);
+}
+
+/* SDM Vol 3B "Machine-Check MSRs": CTL takes all or nothing, STATUS is only cleared, banks beyond the count fault. */
+static void machine_check_banks_are_counted_and_guarded(void **state)
+{
+    struct fixture *f = fixture_new(1);
+    uint64_t value;
+
+    (void)state;
+    fixture_model(f, "amd-v2", false);
+    cpu_reset(f->cpu, false);
+    assert_int_equal(cpu_rdmsr(f->cpu, 0x179, &value), EXEC_OK);
+    uint32_t end = 0x400 + 4 * (uint32_t)(value & 0xff);
+    for (uint32_t bank = 0x400; bank < end; bank += 4) {
+        assert_int_equal(cpu_wrmsr(f->cpu, bank, ~0ull), EXEC_OK);
+        EXPECT_FAULT(f, cpu_wrmsr(f->cpu, bank, 1), X_GP);
+        EXPECT_FAULT(f, cpu_wrmsr(f->cpu, bank + 1, 1), X_GP);
+        assert_int_equal(cpu_wrmsr(f->cpu, bank + 2, 0xaaaa000000000000), EXEC_OK);
+        assert_int_equal(cpu_rdmsr(f->cpu, bank + 2, &value), EXEC_OK);
+        assert_int_equal(value, 0xaaaa000000000000);
+    }
+    EXPECT_FAULT(f, cpu_rdmsr(f->cpu, end, &value), X_GP);
+    assert_int_equal(cpu_wrmsr(f->cpu, 0xc0010015, 1 << 18), EXEC_OK); /* HWCR.McStatusWrEn */
+    assert_int_equal(cpu_wrmsr(f->cpu, 0x401, 1), EXEC_OK);
+    fixture_free(f);
+}
+
+static void misc_enable_takes_nx_and_leaves_away(void **state)
+{
+    struct fixture *f = fixture_new(1);
+    uint32_t out[4];
+
+    (void)state;
+    assert_int_equal(cpu_wrmsr(f->cpu, 0x1a0, 0x400400801), EXEC_OK);
+    cpu_cpuid(f->cpu, 0x80000001, 0, out);
+    assert_false(out[3] >> 20 & 1);
+    EXPECT_FAULT(f, cpu_wrmsr(f->cpu, 0xc0000080, EFER_NXE), X_GP);
+    cpu_cpuid(f->cpu, 0, 0, out);
+    assert_int_equal(out[0], 2);
+    assert_int_equal(f->cpu->msr.misc_enable, 0x400401801);
+    assert_int_equal(cpu_wrmsr(f->cpu, 0x1a0, 0x1801), EXEC_OK);
+    assert_int_equal(cpu_wrmsr(f->cpu, 0xc0000080, EFER_NXE), EXEC_OK);
     fixture_free(f);
 }
 
@@ -696,8 +776,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_sorted_and_disjoint),
-        cmocka_unit_test(every_row_keeps_its_rules),
+        cmocka_unit_test(every_row_keeps_its_rules_on_every_model),
         cmocka_unit_test(numbers_between_the_rows_fault),
+        cmocka_unit_test(machine_check_banks_are_counted_and_guarded),
+        cmocka_unit_test(misc_enable_takes_nx_and_leaves_away),
         cmocka_unit_test(efer_guards_long_mode),
         cmocka_unit_test(tsc_and_its_adjust_move_together),
         cmocka_unit_test(rdmsr_and_wrmsr_are_for_ring_0),
