@@ -370,6 +370,18 @@ static bool lock_allowed(const struct decoded *d)
     return d->row->traits & TRAIT_LOCK && d->row->has_modrm && d->sys.modrm >> 6 != 3;
 }
 
+/* AMD's other name of CR8, for code that has no REX prefix: LOCK MOV CR0 (APM Vol 3 "MOV CRn"). */
+static bool names_cr8(const struct cpu_features *features, struct decoded *d)
+{
+    bool moves_cr = d->row->operand[0].kind == KIND_C || d->row->operand[1].kind == KIND_C;
+
+    if (!moves_cr || d->sys.reg != 0 || !features || !cpu_features_has(features, CPU_CR8_LEGACY)) {
+        return false;
+    }
+    d->sys.reg = 8;
+    return true;
+}
+
 static void describe(struct decoded *d, const struct prefixes *p, uint32_t mode, uint8_t opcode)
 {
     bool wide = mode & (MODE_LONG64 | MODE_CODE32);
@@ -438,5 +450,5 @@ enum decode_status decode_insn_with(const struct cpu_features *features, uint32_
         return incomplete(size);
     }
     d->sys.length = (uint8_t)in.at;
-    return p.lock && !lock_allowed(d) ? DECODE_UD : DECODE_OK;
+    return p.lock && !lock_allowed(d) && !names_cr8(features, d) ? DECODE_UD : DECODE_OK;
 }

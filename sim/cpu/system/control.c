@@ -206,9 +206,12 @@ static unsigned control_size(const struct cpu *cpu)
     return sys_is_long64(cpu) ? 8 : 4;
 }
 
-static bool cr_exists(const struct cpu *cpu, unsigned number)
+/* CR8 outside 64-bit mode has a LOCK prefix, on models that take it. */
+static bool cr_exists(const struct cpu *cpu, const struct sys_insn *insn)
 {
-    return number == 0 || number == 2 || number == 3 || number == 4 || (number == 8 && sys_is_long64(cpu));
+    unsigned number = insn->reg;
+
+    return number == 0 || number == 2 || number == 3 || number == 4 || (number == 8 && (sys_is_long64(cpu) || insn->lock));
 }
 
 static uint64_t cr_value(const struct cpu *cpu, unsigned number)
@@ -226,7 +229,7 @@ enum { X2APIC_TPR = 0x808 };
 
 enum exec_result sys_mov_from_cr(struct cpu *cpu, const struct sys_insn *insn)
 {
-    if (!cr_exists(cpu, insn->reg)) {
+    if (!cr_exists(cpu, insn)) {
         return cpu_raise(cpu, X_UD);
     }
     TRY(sys_require_cpl0(cpu));
@@ -267,7 +270,7 @@ static enum exec_result write_cr8(struct cpu *cpu, uint64_t value)
 
 enum exec_result sys_mov_to_cr(struct cpu *cpu, const struct sys_insn *insn)
 {
-    if (!cr_exists(cpu, insn->reg)) {
+    if (!cr_exists(cpu, insn)) {
         return cpu_raise(cpu, X_UD);
     }
     TRY(sys_require_cpl0(cpu));

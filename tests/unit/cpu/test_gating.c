@@ -41,10 +41,26 @@ static void what_a_model_lacks_is_not_decoded(void **state)
     assert_null(row_of(machine_features(&m), "\x0f\x01\xf9", 3));
 }
 
+static void lock_mov_cr0_is_cr8_for_amd(void **state)
+{
+    static const uint8_t code[] = { 0xf0, 0x0f, 0x20, 0xc1 };
+    struct machine m = { .model = NULL };
+    char error[128];
+    struct decoded d;
+
+    (void)state;
+    assert_true(cpu_model_apply(&m, "amd-v3", false, error, sizeof error));
+    assert_int_equal(decode_insn_with(&m.features, MODE_PROT, code, sizeof code, &d), DECODE_OK);
+    assert_int_equal(d.sys.reg, 8);
+    assert_true(cpu_model_apply(&m, "intel-v3", false, error, sizeof error));
+    assert_int_equal(decode_insn_with(&m.features, MODE_PROT, code, sizeof code, &d), DECODE_UD);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_model_lacks_is_not_decoded),
+        cmocka_unit_test(lock_mov_cr0_is_cr8_for_amd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
