@@ -8,6 +8,10 @@ enum { BDA_MODE = 0x49, BDA_COLUMNS = 0x4a, BDA_PAGE_SIZE = 0x4c, BDA_CURSOR = 0
 static unsigned cursor_row(void) { return far_get8(BDA, BDA_CURSOR + 1); }
 static unsigned cursor_column(void) { return far_get8(BDA, BDA_CURSOR); }
 
+/* What AH = 09H wrote to a cell and COM1 has not got: many programs write a cell for its colour and then say it again by
+ * AH = 0EH; those that do not, move the cursor, and then COM1 gets it. */
+static struct { bool waits; uint8_t c; } cell_for_serial;
+
 static void cursor_set(unsigned row, unsigned column)
 {
     unsigned at = row * COLUMNS + column;
@@ -82,8 +86,20 @@ static void type(char c, int attribute)
     }
 }
 
+static void serial_flush(void)
+{
+    if (cell_for_serial.waits) {
+        cell_for_serial.waits = false;
+        serial_put((char)cell_for_serial.c);
+    }
+}
+
 static void teletype(char c, int attribute)
 {
+    if (cell_for_serial.waits && cell_for_serial.c != (uint8_t)c) {
+        serial_flush();
+    }
+    cell_for_serial.waits = false;
     type(c, attribute);
     serial_put(c);
 }
@@ -117,14 +133,14 @@ static void write_characters(const struct frame *f, bool with_attribute)
     for (unsigned n = 0; n < CX(f) && row < ROWS; n++) {
         unsigned attribute = with_attribute ? BL(f) : cell_get(row, column) >> 8;
         cell_put(row, column, attribute << 8 | AL(f));
-        if (n == 0) { /* repeated characters are fill: the serial line gets one */
-            serial_put((char)AL(f));
-        }
         if (++column == COLUMNS) {
             column = 0;
             row++;
         }
     }
+    serial_flush();
+    cell_for_serial.waits = CX(f) == 1; /* repeated characters are fill */
+    cell_for_serial.c = AL(f);
 }
 
 /* AH = 13H. */
@@ -168,6 +184,7 @@ void screen_service(struct frame *f)
         break;
     case 0x01: far_put16(BDA, BDA_CURSOR_SHAPE, CX(f)); break;
     case 0x02:
+        serial_flush();
         cursor_set(DH(f) < ROWS ? DH(f) : ROWS - 1, DL(f) < COLUMNS ? DL(f) : COLUMNS - 1);
         serial_cursor(cursor_row(), cursor_column());
         break;

@@ -10,7 +10,6 @@
 
 #include "sim/cli/cli.h"
 #include "sim/lab/run_log.h"
-#include "traces/outfile.h"
 
 struct live_run {
     struct recording *r;
@@ -128,50 +127,17 @@ open_log(struct live_run *s)
 static bool
 save_snapshot(struct live_run *s)
 {
-    struct recording *r = s->r;
-    char *path = path_in(r, "snapshot.zst");
-    struct outfile file;
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-    bool good = testbed_save(s->testbed, &bytes, &size) && outfile_open(&file, path);
-    if (good) {
-        outfile_write(&file, bytes, size);
-        good = outfile_commit(&file, r->message, sizeof r->message);
-    } else
-        snprintf(r->message, sizeof r->message, "cannot save %s", path);
-    free(bytes);
+    char *path = path_in(s->r, "snapshot.zst");
+    bool good = testbed_save(s->testbed, path, s->r->message, sizeof s->r->message);
     free(path);
     return good;
-}
-
-static uint8_t *
-read_whole(const char *path, size_t *size)
-{
-    FILE *in = fopen(path, "rb");
-    uint8_t *bytes = NULL;
-    if (in && !fseek(in, 0, SEEK_END) && (*size = (size_t)ftell(in)) && (bytes = malloc(*size))) {
-        rewind(in);
-        if (fread(bytes, 1, *size, in) != *size) {
-            free(bytes);
-            bytes = NULL;
-        }
-    }
-    if (in)
-        fclose(in);
-    return bytes;
 }
 
 static bool
 load_snapshot(struct live_run *s)
 {
-    struct recording *r = s->r;
-    char *path = path_in(r, "snapshot.zst");
-    size_t size = 0;
-    uint8_t *bytes = read_whole(path, &size);
-    bool good = bytes && testbed_load(s->testbed, bytes, size, r->message, sizeof r->message);
-    if (!bytes)
-        snprintf(r->message, sizeof r->message, "cannot read %s: %s", path, strerror(errno));
-    free(bytes);
+    char *path = path_in(s->r, "snapshot.zst");
+    bool good = testbed_load(s->testbed, path, s->r->message, sizeof s->r->message);
     free(path);
     return good;
 }

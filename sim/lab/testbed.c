@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
-#include <zstd.h>
 
 #include "nic-model/nic.h"
 #include "sim/base/event.h"
@@ -18,9 +17,10 @@
 #include "sim/lab/tracker.h"
 #include "sim/lab/lab_wire.h"
 #include "sim/lab/switch_capture.h"
+#include "sim/lab/snapshot.h"
 #include "sim/platform/platform.h"
 
-enum { NIC_BDF = 0x0100, SNAPSHOT_ZSTD_LEVEL = 3, QUIET_SLICES = 20 };
+enum { NIC_BDF = 0x0100, QUIET_SLICES = 20 };
 
 struct testbed {
     struct testbed_config config;
@@ -405,8 +405,9 @@ static void visit_lab(void *ctx, struct state *s) { lab_device_state(ctx, s); }
 
 /* What the testbed itself knows, beside the machine: saved, but no part of the machine's hash. */
 static void
-visit_testbed(struct testbed *t, struct state *s)
+visit_testbed(void *ctx, struct state *s)
 {
+    struct testbed *t = ctx;
     state_part(s, "testbed");
     STATE_VISIT(s, t->slice);
     STATE_VISIT(s, t->phase);
@@ -429,43 +430,15 @@ testbed_hash(struct testbed *t)
 }
 
 bool
-testbed_save(struct testbed *t, uint8_t **bytes, size_t *size)
+testbed_save(struct testbed *t, const char *path, char *error, size_t error_size)
 {
-    struct state *s = state_new_save();
-    uint8_t *plain;
-    size_t plain_size;
-    machine_state(t->machine, s);
-    visit_testbed(t, s);
-    state_save_end(s, &plain, &plain_size);
-    size_t bound = ZSTD_compressBound(plain_size);
-    *bytes = malloc(bound);
-    *size = *bytes ? ZSTD_compress(*bytes, bound, plain, plain_size, SNAPSHOT_ZSTD_LEVEL) : 0;
-    free(plain);
-    return *bytes && !ZSTD_isError(*size);
+    return snapshot_save(t->machine, visit_testbed, t, path, error, error_size);
 }
 
 bool
-testbed_load(struct testbed *t, const uint8_t *bytes, size_t size, char *error, size_t error_size)
+testbed_load(struct testbed *t, const char *path, char *error, size_t error_size)
 {
-    unsigned long long plain_size = ZSTD_getFrameContentSize(bytes, size);
-    bool sized = plain_size != ZSTD_CONTENTSIZE_ERROR && plain_size != ZSTD_CONTENTSIZE_UNKNOWN
-        && plain_size <= 4 * t->config.machine.ram_size;
-    uint8_t *plain = sized ? malloc(plain_size) : NULL;
-    if (!plain || ZSTD_isError(ZSTD_decompress(plain, plain_size, bytes, size))) {
-        snprintf(error, error_size, "the snapshot is damaged");
-        free(plain);
-        return false;
-    }
-    struct state *s = state_new_load(plain, plain_size);
-    machine_state(t->machine, s);
-    visit_testbed(t, s);
-    char *complaint = state_load_end(s);
-    if (complaint)
-        snprintf(error, error_size, "the snapshot does not fit: %s", complaint);
-    free(plain);
-    bool good = complaint == NULL;
-    free(complaint);
-    return good;
+    return snapshot_load(t->machine, visit_testbed, t, path, error, error_size);
 }
 
 /* --- life ------------------------------------------------------------------------ */

@@ -96,8 +96,8 @@ double testbed_progress(struct testbed *);
 /* Hash of everything that was configured: images, config text, schedule, machine. */
 uint64_t testbed_identity(const struct testbed *);
 uint64_t testbed_hash(struct testbed *);
-/* Snapshots (zstd): bytes are malloc'ed for the caller. */
-bool testbed_save(struct testbed *, uint8_t **bytes, size_t *size);
-bool testbed_load(struct testbed *, const uint8_t *bytes, size_t size, char *error, size_t error_size);
+/* Snapshots: files (snapshot.h). */
+bool testbed_save(struct testbed *, const char *path, char *error, size_t error_size);
+bool testbed_load(struct testbed *, const char *path, char *error, size_t error_size);
 
 #endif
