@@ -65,6 +65,10 @@ struct core {
     struct jit *jit;         /* second tier, the machine's; NULL: records only */
     struct core_hooks hooks;
     struct core_debug debug;
+    bool alone;              /* the dispatcher runs exactly one instruction */
+    bool step_next;          /* the next instruction must be run so */
+    bool stamp_break;        /* stamp_now was picked with execution breakpoints: jumps go through the dispatcher */
+    uint64_t sequential;     /* rip behind the instruction that was run alone */
     bool stepping;           /* debug.before wants every instruction */
     uint64_t blocks;         /* counted while hooks are on */
     struct crossing crossing[CROSSINGS];

@@ -205,6 +205,7 @@ struct cpu {
     bool shadow_sti, shadow_movss; /* interrupt shadows in force for the next instruction */
     uint8_t sipi_vector;       /* valid with ATTN_SIPI */
     uint64_t pending_db;       /* pending debug exceptions [DR6 bits] */
+    bool in_string;            /* rip names a repeated string instruction that has done some of its iterations */
     uint64_t random;           /* state of what RDRAND and RDSEED give */
 
     /* --- bookkeeping */
@@ -215,6 +216,9 @@ struct cpu {
     uint64_t vtx_tsc_offset;   /* added to the TSC in non-root operation by VMX */
     bool nonroot;              /* executing in VMX non-root operation */
     bool vtx_on;               /* in VMX operation (after VMXON) */
+    uint8_t break_code, break_data, break_port; /* enabled breakpoints by kind [bit n: DRn]; follow from DR7, CR4.DE */
+    uint8_t break_hits;        /* breakpoints the running instruction has hit */
+    bool trap_decided;         /* the running instruction (SYSCALL, SYSRET) has itself seen to the single-step trap */
     bool single_step;          /* look at events after every instruction (monitor trap flag); set by vtx */
 
     struct apic *apic;         /* sim/cpu/apic; owned */
@@ -267,7 +271,7 @@ bool cpu_translate_peek(struct cpu *, uint64_t linear, uint64_t *spa);
 
 /* The hot core's refill: translates for the current context and fills the
  * soft TLB.  EXEC_OK: '*host' is the host pointer, or NULL when '*spa' is
- * MMIO or a code page being written (then use the slow access functions). */
+ * MMIO, a code page being written, or in a page with a data breakpoint (then use the slow access functions). */
 enum exec_result mmu_fill(struct cpu *, uint64_t linear, unsigned size, enum access_kind,
                           uint8_t **host, uint64_t *spa);
 

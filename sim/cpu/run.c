@@ -15,6 +15,7 @@
 #include "sim/cpu/cache/code_cache.h"
 #include "sim/cpu/core.h"
 #include "sim/cpu/decode/decode.h"
+#include "sim/cpu/event/breakpoint.h"
 #include "sim/cpu/event/event.h"
 #include "sim/cpu/jit/jit.h"
 #include "sim/cpu/exec/forms.h"
@@ -268,7 +269,7 @@ static void stamp_use(struct cpu *c)
         stamp_find(c);
     }
     core->stamp_now = (uint64_t)core->stamp_of_bucket[core->bucket] << 48;
-    c->jump_stamp = core->chain ? core->stamp_now : 0;
+    c->jump_stamp = core->chain && !c->break_code ? core->stamp_now : 0;
 }
 
 static void stamp_pick(struct cpu *c)
@@ -276,7 +277,8 @@ static void stamp_pick(struct cpu *c)
     struct core *core = c->core;
     uint64_t epoch = mmu_code_epoch(c);
 
-    if (core->stamp_epoch != epoch || core->stamp_mode != c->mode) {
+    if (core->stamp_epoch != epoch || core->stamp_mode != c->mode || core->stamp_break != (c->break_code != 0)) {
+        core->stamp_break = c->break_code != 0;
         core->stamp_epoch = epoch;
         core->stamp_mode = c->mode;
         memset(core->stamp_of_bucket, 0, sizeof core->stamp_of_bucket);
@@ -445,6 +447,7 @@ static void step_block(struct cpu *c, struct insn *entry, bool one)
             more = r->part;
             core_run_one(c, r++);
         } while (more && core->fell);
+        core->sequential = core_rip(c, c->code_page + r[-1].offset + r[-1].length);
         if (!core->fell) { /* left: rip and costs are settled */
             return;
         }
@@ -510,6 +513,7 @@ static void run_blocks(struct cpu *c, bool one)
     struct core *core = c->core;
 
     core->leave = false;
+    core->alone = one;
     core->near_page = false;
     do {
         core->result = EXEC_OK;
@@ -523,8 +527,29 @@ static void run_blocks(struct cpu *c, bool one)
         } else {
             run_block(c, entry, one);
         }
-    } while (!one && core->result == EXEC_OK && c->budget > 0 && !core->leave);
+    } while (!one && core->result == EXEC_OK && c->budget > 0 && !core->leave && !c->break_code);
     core_book(c);
+}
+
+/* One instruction with what is in force for it: shadows, TF, breakpoints. */
+static void run_alone(struct cpu *c)
+{
+    struct core *core = c->core;
+
+    if (c->break_code && cpu_breakpoint_fetch(c, core_fetch_linear(c)) != EXEC_OK) {
+        core->result = EXEC_FAULT;
+        return;
+    }
+    unsigned token = cpu_event_step_begin(c);
+    core->sequential = c->rip;
+    run_blocks(c, true);
+    cpu_event_step_end(c, token, core->result, c->rip != core->sequential);
+}
+
+static bool must_run_alone(struct cpu *c)
+{
+    return c->core->stepping || c->core->step_next || cpu_event_must_step(c) ||
+           (c->break_code && cpu_breakpoint_in_page(c, core_fetch_linear(c)));
 }
 
 static void idle_until(struct cpu *c, uint64_t until)
@@ -593,11 +618,15 @@ static bool run_once(struct cpu *c, uint64_t until, bool one)
     if (core->stepping) {
         core->debug.before(core->debug.ctx, c);
     }
-    bool single = one || core->stepping || cpu_event_must_step(c);
-    unsigned token = single ? cpu_event_step_begin(c) : 0;
-    run_blocks(c, single);
-    if (single) {
-        cpu_event_step_end(c, token, core->result);
+    if (one || must_run_alone(c)) {
+        core->step_next = false;
+        run_alone(c);
+    } else {
+        run_blocks(c, false);
+    }
+    c->in_string = core->result == EXEC_REPEAT;
+    if (c->break_hits) {
+        cpu_breakpoint_settle(c, core->result);
     }
     if (core->result == EXEC_FAULT) {
         core->result = cpu_deliver(c);

@@ -105,6 +105,9 @@
 #define DR7_LOCAL 0x155ull /* L0-L3, LE: cleared by a task switch */
 #define DR7_GD (1ull << 13)
 
+#define DEBUGCTL_LBR (1ull << 0)
+#define DEBUGCTL_BTF (1ull << 1)
+
 /* Segment and gate descriptor types: SDM Vol 3A "System Descriptor Types". */
 #define TYPE_CODE 0x8u       /* of S = 1 */
 #define TYPE_CONFORMING 0x4u /* code */

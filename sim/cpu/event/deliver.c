@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "sim/base/trace.h"
+#include "sim/cpu/event/breakpoint.h"
 #include "sim/cpu/event/event.h"
 #include "sim/cpu/mmu/mmu.h"
 #include "sim/machine.h"
@@ -48,14 +49,17 @@ uint32_t cpu_event_ext(const struct fault *event, bool external)
     return external || !cpu_event_is_software(event) ? ERROR_EXT : 0;
 }
 
-/* SDM Vol 3B "Instruction-Breakpoint Exception Condition": RF in the image is 1 for fault-class exceptions. */
+/* SDM Vol 3B "Instruction-Breakpoint Exception Condition": RF in the image is 1 for fault-class exceptions but instruction
+ * breakpoints, and for what arrives between two iterations of a string instruction. */
 uint64_t cpu_event_pushed_rflags(const struct cpu *cpu, const struct fault *event, bool external)
 {
     uint64_t rflags = cpu_rflags(cpu);
-    bool fault_class = event->int_type == INT_HARDWARE && event->vector != X_DB && event->vector != X_DF &&
-                       event->vector != X_MC;
+    bool general_detect = event->vector == X_DB && event->address & DR6_BD;
+    bool fault_class = event->int_type == INT_HARDWARE && event->vector != X_DF && event->vector != X_MC &&
+                       (event->vector != X_DB || general_detect);
+    bool trap_class = external || (event->int_type == INT_HARDWARE && event->vector == X_DB);
 
-    return !external && fault_class ? rflags | RFLAGS_RF : rflags;
+    return (!external && fault_class) || (trap_class && cpu->in_string) ? rflags | RFLAGS_RF : rflags;
 }
 
 /* --- double faults ----------------------------------------------------------- */
@@ -139,6 +143,12 @@ static void commit_side_effects(struct cpu *cpu, const struct fault *event)
             cpu->dr6 = (cpu->dr6 & ~0xfull) | event->address | DR6_FIXED;
         }
         cpu->dr7 &= ~DR7_GD;
+        cpu->msr.debugctl &= ~(DEBUGCTL_LBR | DEBUGCTL_BTF);
+    }
+    if (event->int_type == INT_HARDWARE || event->int_type == INT_PRIVILEGED) {
+        cpu->pending_db = 0; /* what a MOV SS held back is lost to a fault; software interrupts keep it */
+    } else if (cpu_event_is_software(event)) {
+        cpu->pending_db &= ~DR6_BS;
     }
 }
 
@@ -195,7 +205,11 @@ static enum exec_result deliver(struct cpu *cpu, struct fault event, bool extern
         if (cpu->nonroot) {
             vtx->vectoring(cpu, &event, external, false);
         }
+        if (cpu->break_hits) {
+            cpu_breakpoint_settle(cpu, result);
+        }
         if (result == EXEC_JUMP) { /* the handler's first instruction has no shadow */
+            cpu->in_string = false;
             cpu->shadow_sti = cpu->shadow_movss = false;
             cpu->attention &= ~(uint32_t)ATTN_SHADOW;
         }

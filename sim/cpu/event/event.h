@@ -11,7 +11,7 @@
  *     if (result == EXEC_OK && cpu->activity == ACTIVE && cpu_event_must_step(cpu)) {
  *         unsigned token = cpu_event_step_begin(cpu);   TF and shadows in force for this instruction
  *         ... run exactly one instruction ...
- *         cpu_event_step_end(cpu, token, result);       shadows end, single-step trap becomes pending
+ *         cpu_event_step_end(cpu, token, result, branched);   shadows end, single-step trap becomes pending
  *     }
  *
  * ATTN_INTR means "look once": cpu_look clears it when the interrupt cannot be taken now (IF = 0,
@@ -36,7 +36,7 @@ enum exec_result cpu_raise_software(struct cpu *, unsigned vector, enum int_type
 /* See the essay.  The token is opaque. */
 bool cpu_event_must_step(const struct cpu *);
 unsigned cpu_event_step_begin(struct cpu *);
-void cpu_event_step_end(struct cpu *, unsigned token, enum exec_result);
+void cpu_event_step_end(struct cpu *, unsigned token, enum exec_result, bool branched);
 
 /* Something may have become deliverable (IF, TPR, shadow, world). */
 void cpu_event_recheck(struct cpu *);

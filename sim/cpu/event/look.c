@@ -9,23 +9,44 @@
 #include "sim/vtx/vtx.h"
 #include "spec/x86/system.h"
 
-enum { TOKEN_TF = 1, TOKEN_STI = 2, TOKEN_MOVSS = 4 };
+enum { TOKEN_TF = 1, TOKEN_STI = 2, TOKEN_MOVSS = 4, TOKEN_RF = 8, TOKEN_GUEST = 16 };
 
 /* --- single instructions -------------------------------------------------------- */
 
 bool cpu_event_must_step(const struct cpu *cpu)
 {
-    return cpu->shadow_sti || cpu->shadow_movss || cpu->rflags_rest & RFLAGS_TF || cpu->single_step;
+    return cpu->shadow_sti || cpu->shadow_movss || cpu->rflags_rest & (RFLAGS_TF | RFLAGS_RF) || cpu->single_step;
 }
 
+/* RF holds for one instruction and is 0 while it runs: what faults or jumps sets it anew. */
 unsigned cpu_event_step_begin(struct cpu *cpu)
 {
+    bool rf = cpu->rflags_rest & RFLAGS_RF;
+
+    cpu->rflags_rest &= ~RFLAGS_RF;
     return (cpu->rflags_rest & RFLAGS_TF ? TOKEN_TF : 0) | (cpu->shadow_sti ? TOKEN_STI : 0) |
-           (cpu->shadow_movss ? TOKEN_MOVSS : 0);
+           (cpu->shadow_movss ? TOKEN_MOVSS : 0) | (rf ? TOKEN_RF : 0) |
+           (cpu->nonroot ? TOKEN_GUEST : 0);
 }
 
-void cpu_event_step_end(struct cpu *cpu, unsigned token, enum exec_result result)
+/* Does the instruction that ends make a single-step trap?  SDM Vol 3B "Single-Step Exception Condition", "Single-Stepping
+ * on Branches"; a VM entry or exit takes the trap's place. */
+static bool makes_step_trap(const struct cpu *cpu, unsigned token, bool branched)
 {
+    if (!(token & TOKEN_TF) || cpu->trap_decided || cpu->nonroot != ((token & TOKEN_GUEST) != 0)) {
+        return false;
+    }
+    return branched || !(cpu->msr.debugctl & DEBUGCTL_BTF);
+}
+
+void cpu_event_step_end(struct cpu *cpu, unsigned token, enum exec_result result, bool branched)
+{
+    bool step_trap = makes_step_trap(cpu, token, branched);
+
+    cpu->trap_decided = false;
+    if (token & TOKEN_RF && (result == EXEC_REPEAT || result == EXEC_STOP)) {
+        cpu->rflags_rest |= RFLAGS_RF; /* not done yet */
+    }
     if (result != EXEC_OK && result != EXEC_JUMP && result != EXEC_REPEAT) {
         return; /* not completed: a fault or exit dealt with the shadows */
     }
@@ -39,7 +60,7 @@ void cpu_event_step_end(struct cpu *cpu, unsigned token, enum exec_result result
         cpu->attention &= ~(uint32_t)ATTN_SHADOW;
         cpu_event_recheck(cpu);
     }
-    if (token & TOKEN_TF) {
+    if (step_trap) {
         cpu->pending_db |= DR6_BS;
         cpu_attend(cpu, ATTN_DB);
     }
@@ -148,7 +169,7 @@ static enum exec_result look_external(struct cpu *cpu)
             return result;
         }
     }
-    if (nmi && !cpu->nmi_blocked && !cpu->shadow_movss) {
+    if (nmi && !cpu->nmi_blocked && !cpu->shadow_movss && !cpu->shadow_sti) {
         return take_nmi(cpu);
     }
     if (!interrupt || !(cpu->rflags_rest & RFLAGS_IF)) {

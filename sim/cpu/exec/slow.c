@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "sim/cpu/cache/code_cache.h"
+#include "sim/cpu/event/breakpoint.h"
 #include "sim/cpu/exec/forms.h"
 #include "sim/cpu/mmu/mmu.h"
 #include "sim/machine.h"
@@ -233,6 +234,7 @@ static enum core_slow access_bounced(struct cpu *c, struct insn *r, uint64_t lin
     if (core->result != EXEC_OK) { /* the record raised a fault of its own (#XM) and has left */
         return LEFT;
     }
+    cpu_breakpoint_access(c, linear, info->size, !(info->memory & BLIND), store && !(info->memory & KEEP));
     if (store && !(info->memory & KEEP)) {
         uint64_t rip = c->rip;
         if (mmio) {
@@ -279,6 +281,11 @@ enum core_slow __attribute__((noinline)) core_slow_access(struct cpu *c, struct 
         if ((kind == ACCESS_WRITE ? e->tag_write : e->tag_read) == (linear & CPU_PAGE_MASK)) {
             return RETRY;
         }
+    }
+    if (c->break_data && !c->core->alone &&
+        (cpu_breakpoint_watches_page(c, linear) || cpu_breakpoint_watches_page(c, linear + info->size - 1))) {
+        c->core->step_next = c->core->leave = true; /* a hit must be seen at its end: it runs by itself */
+        return left_by(c, r, EXEC_OK);
     }
     return access_bounced(c, r, linear);
 }

@@ -14,8 +14,9 @@
 #include "sim/cpu/exec/flags.h"
 #include "sim/machine.h"
 #include "sim/time/timing.h"
+#include "spec/x86/system.h"
 
-enum { PAUSE_BYTES = 4096, RFLAGS_DF = 0x400 };
+enum { PAUSE_BYTES = 4096 };
 enum { USES_SRC = 1, USES_DST = 2, WRITES_DST = 4, COMPARES = 8 };
 
 struct operand {
@@ -223,10 +224,13 @@ static enum exec_result string_run(struct cpu *c, const struct sys_insn *s, unsi
         .c = c, .s = s, .size = s->operand_size, .down = c->rflags_rest & RFLAGS_DF, .uses = uses,
         .mask = s->address_size == 8 ? ~0ull : s->address_size == 4 ? 0xffffffff : 0xffff,
     };
-    bool repeats = s->rep || s->repne, ended = false;
+    bool repeats = s->rep || s->repne, stepped = c->rflags_rest & RFLAGS_TF, ended = false;
 
     for (uint64_t bytes = 0;;) {
         uint64_t count = repeats ? masked(&t, RCX) : 1, done = 0;
+        if (count && stepped) {
+            count = 1; /* every iteration traps */
+        }
         if (count == 0) {
             return EXEC_OK;
         }
@@ -248,7 +252,7 @@ static enum exec_result string_run(struct cpu *c, const struct sys_insn *s, unsi
             return EXEC_OK;
         }
         bytes += done * t.size;
-        if (bytes >= PAUSE_BYTES || c->core->leave) {
+        if (bytes >= PAUSE_BYTES || c->core->leave || stepped) {
             return EXEC_REPEAT;
         }
     }

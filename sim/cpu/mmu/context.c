@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sim/base/state.h"
+#include "sim/cpu/event/breakpoint.h"
 #include "sim/cpu/mmu/mmu_priv.h"
 #include "sim/machine.h"
 #include "sim/time/timing.h"
@@ -193,7 +194,7 @@ struct mmu_context *mmu_system_context(struct cpu *cpu)
 }
 
 /* Gives the hot core the tags this page may have: none for MMIO, no write tag for decoded code,
- * no data tags while alignment is checked. */
+ * no data tags while alignment is checked or where a data breakpoint watches. */
 void mmu_context_publish(struct cpu *cpu, struct mmu_context *c, unsigned slot)
 {
     const struct mmu_page *page = &c->page[slot];
@@ -207,7 +208,7 @@ void mmu_context_publish(struct cpu *cpu, struct mmu_context *c, unsigned slot)
     }
     uint64_t index = mem_page_index(page->spa);
     uint8_t rights = mmu_page_rights(cpu, c, page);
-    bool data = !(c->key.regime & REGIME_ALIGN);
+    bool data = !(c->key.regime & REGIME_ALIGN) && !cpu_breakpoint_watches_page(cpu, page->linear);
     bool write = data && rights & PAGE_WRITE && !mem_code_map(mem)[index];
 
     e->add = (uint64_t)(uintptr_t)host - page->linear;
@@ -216,6 +217,18 @@ void mmu_context_publish(struct cpu *cpu, struct mmu_context *c, unsigned slot)
     e->tag_write = write ? page->linear : tlb_no_tag(slot);
     if (write) {
         cpu->mmu->write_tagged[index] = 1;
+    }
+}
+
+void mmu_watches_changed(struct cpu *cpu)
+{
+    struct mmu *m = cpu->mmu;
+
+    for (unsigned k = 0; k < m->context_count; k++) {
+        struct mmu_context *c = m->context[k];
+        for (unsigned i = 0; i < c->filled_count; i++) {
+            mmu_context_publish(cpu, c, c->filled[i]);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 /* The refill of the soft TLB, and instruction fetch. */
 #include "sim/cpu/mmu/mmu.h"
 
+#include "sim/cpu/event/breakpoint.h"
 #include "sim/cpu/mmu/mmu_priv.h"
 #include "sim/machine.h"
 #include "sim/time/timing.h"
@@ -63,7 +64,9 @@ enum exec_result mmu_fill(struct cpu *cpu, uint64_t linear, unsigned size, enum 
         return result;
     }
     *host = mem_ram(cpu->machine->mem, *spa);
-    if (*host && kind == ACCESS_WRITE && mem_code_map(cpu->machine->mem)[mem_page_index(*spa)]) {
+    if (kind != ACCESS_EXEC && cpu_breakpoint_watches_page(cpu, linear)) {
+        *host = NULL;
+    } else if (*host && kind == ACCESS_WRITE && mem_code_map(cpu->machine->mem)[mem_page_index(*spa)]) {
         *host = NULL;
     } else if (*host) {
         mmu_context_publish(cpu, c, mmu_slot(linear)); /* the page may have stopped being code */

@@ -50,6 +50,9 @@ uint64_t mmu_code_epoch(const struct cpu *);
  * through a tag any more.  The code cache sets mem_code_map() first. */
 void mmu_protect_code(struct machine *, uint64_t spa_page);
 
+/* The set of pages with data breakpoints is another: their tags go, the others' come back. */
+void mmu_watches_changed(struct cpu *);
+
 /* Accesses to what is not RAM, as this processor sees it: its own xAPIC page, else the machine's
  * MMIO regions.  'size' is 1, 2, 4 or 8 [bytes], naturally aligned or not: split as needed. */
 uint64_t cpu_mmio_read(struct cpu *, uint64_t spa, unsigned size);

@@ -1,5 +1,6 @@
 /* Control and debug registers, and the mode that follows from them. */
 #include "sim/cpu/apic/apic.h"
+#include "sim/cpu/event/breakpoint.h"
 #include "sim/cpu/event/event.h"
 #include "sim/cpu/mmu/mmu.h"
 #include "sim/cpu/model/model.h"
@@ -196,6 +197,7 @@ enum exec_result cpu_write_cr4(struct cpu *cpu, uint64_t value)
     cpu->cr4 = value;
     cpu_update_mode(cpu);
     mmu_mode_changed(cpu);
+    cpu_breakpoints_changed(cpu); /* CR4.DE */
     return EXEC_OK;
 }
 
@@ -376,9 +378,6 @@ enum exec_result sys_mov_to_dr(struct cpu *cpu, const struct sys_insn *insn)
     if (number >= 6 && value >> 32) {
         return sys_gp(cpu);
     }
-    if (number == 7 && value & 0xff) {
-        return sys_unimplemented(cpu, "a hardware breakpoint (DR7 enables one)");
-    }
     if (number < 4) {
         cpu->dr[number] = value;
     } else if (number == 6) {
@@ -386,5 +385,8 @@ enum exec_result sys_mov_to_dr(struct cpu *cpu, const struct sys_insn *insn)
     } else {
         cpu->dr7 = (value & 0xffff2bff) | DR7_FIXED;
     }
-    return EXEC_OK;
+    if (number != 6) {
+        cpu_breakpoints_changed(cpu);
+    }
+    return sys_leave_block(cpu, insn);
 }

@@ -1,4 +1,5 @@
 /* IN, OUT, INS, OUTS: SDM Vol 1 "Protected-Mode I/O". */
+#include "sim/cpu/event/breakpoint.h"
 #include "sim/cpu/mmu/mmu.h"
 #include "sim/cpu/system/segment.h"
 #include "sim/cpu/system/sys.h"
@@ -62,6 +63,7 @@ enum exec_result sys_in(struct cpu *cpu, const struct sys_insn *insn)
 {
     TRY(begin(cpu, insn, false, cpu->gpr[RAX]));
     sys_charge(cpu, CHARGE_PORT_IN);
+    cpu_breakpoint_port(cpu, io_port(cpu, insn), io_size(insn));
     uint64_t value = mem_port_read(cpu->machine->mem, io_port(cpu, insn), io_size(insn));
     sys_gpr_write(cpu, RAX, io_size(insn), value);
     return EXEC_OK;
@@ -73,6 +75,7 @@ enum exec_result sys_out(struct cpu *cpu, const struct sys_insn *insn)
 
     TRY(begin(cpu, insn, true, cpu->gpr[RAX]));
     sys_charge(cpu, CHARGE_PORT_OUT);
+    cpu_breakpoint_port(cpu, io_port(cpu, insn), size);
     mem_port_write(cpu->machine->mem, io_port(cpu, insn), size, sys_gpr_read(cpu, RAX, size));
     return cpu->attention ? sys_leave_block(cpu, insn) : EXEC_OK;
 }
@@ -133,6 +136,7 @@ enum exec_result sys_ins(struct cpu *cpu, const struct sys_insn *insn)
     TRY(cpu_linear(cpu, ES, ea, size, ACCESS_WRITE, &linear));
     TRY(mmu_probe_write(cpu, linear, size, false)); /* a read of the port cannot be undone */
     sys_charge(cpu, CHARGE_PORT_IN);
+    cpu_breakpoint_port(cpu, port, size);
     uint64_t value = mem_port_read(cpu->machine->mem, port, size);
     TRY(cpu_write(cpu, linear, &value, size));
     return next_element(cpu, insn, RDI);
@@ -152,6 +156,7 @@ enum exec_result sys_outs(struct cpu *cpu, const struct sys_insn *insn)
     TRY(cpu_linear(cpu, insn->segment, ea, size, ACCESS_READ, &linear));
     TRY(cpu_read(cpu, linear, &value, size));
     sys_charge(cpu, CHARGE_PORT_OUT);
+    cpu_breakpoint_port(cpu, port, size);
     mem_port_write(cpu->machine->mem, port, size, value);
     return next_element(cpu, insn, RSI);
 }

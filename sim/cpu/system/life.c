@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "sim/base/state.h"
+#include "sim/cpu/event/breakpoint.h"
 #include "sim/cpu/mmu/mmu.h"
 #include "sim/cpu/model/model.h"
 #include "sim/cpu/system/msr_registers.h"
@@ -45,6 +46,7 @@ static void reset_common(struct cpu *cpu, bool init)
     cpu->dr7 = DR7_FIXED;
     cpu->nmi_blocked = cpu->shadow_sti = cpu->shadow_movss = false;
     cpu->pending_db = 0;
+    cpu->in_string = false;
     cpu->activity = cpu->index == 0 ? ACTIVE : WAIT_SIPI;
 }
 
@@ -80,6 +82,7 @@ void cpu_system_reset(struct cpu *cpu, bool init)
     }
     cpu->nonroot = false;
     cpu->vtx_on = false;
+    cpu_breakpoints_changed(cpu);
     cpu_update_mode(cpu);
 }
 
@@ -109,6 +112,7 @@ static void visit_bookkeeping(struct cpu *cpu, struct state *s)
     STATE_VISIT(s, cpu->shadow_movss);
     STATE_VISIT(s, cpu->sipi_vector);
     STATE_VISIT(s, cpu->pending_db);
+    STATE_VISIT(s, cpu->in_string);
     STATE_VISIT(s, cpu->random);
     STATE_VISIT(s, cpu->now);
     STATE_VISIT(s, cpu->instructions);
@@ -151,5 +155,6 @@ void cpu_system_state(struct cpu *cpu, struct state *s)
     if (state_is_load(s)) {
         cpu_set_rflags(cpu, rflags);
         cpu_update_mode(cpu);
+        cpu_breakpoints_changed(cpu);
     }
 }

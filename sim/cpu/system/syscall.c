@@ -32,6 +32,16 @@ static void enter(struct cpu *cpu, uint16_t cs, uint16_t ss, bool code64, unsign
     }
 }
 
+/* Unlike other instructions these are followed by a single-step trap if they leave TF set, not if they began so. */
+static void decide_trap(struct cpu *cpu, uint64_t before)
+{
+    cpu->trap_decided = before & RFLAGS_TF;
+    if (cpu->rflags_rest & RFLAGS_TF) {
+        cpu->pending_db |= DR6_BS;
+        cpu_attend(cpu, ATTN_DB);
+    }
+}
+
 enum exec_result sys_syscall(struct cpu *cpu, const struct sys_insn *insn)
 {
     if (!sys_is_long64(cpu) || !(cpu->efer & EFER_SCE)) {
@@ -46,6 +56,7 @@ enum exec_result sys_syscall(struct cpu *cpu, const struct sys_insn *insn)
     uint64_t masked = (rflags & ~cpu->msr.fmask & ~RFLAGS_RF) | RFLAGS_FIXED;
     cpu_set_rflags(cpu, masked);
     enter(cpu, selector & 0xfffc, (uint16_t)((selector & 0xfffc) + 8), true, 0, cpu->msr.lstar);
+    decide_trap(cpu, rflags);
     return EXEC_JUMP;
 }
 
@@ -63,8 +74,10 @@ enum exec_result sys_sysret(struct cpu *cpu, const struct sys_insn *insn)
         return sys_gp(cpu);
     }
     sys_charge(cpu, CHARGE_SYSCALL);
+    uint64_t before = cpu->rflags_rest;
     cpu_set_rflags(cpu, (cpu->gpr[R11] & RFLAGS_ALL & ~(RFLAGS_RF | RFLAGS_VM)) | RFLAGS_FIXED);
     enter(cpu, (uint16_t)(selector + (to64 ? 16 : 0)), (uint16_t)(selector + 8), to64, 3, rip);
+    decide_trap(cpu, before);
     cpu_event_recheck(cpu);
     return EXEC_JUMP;
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "sim/cpu/event/event.h"
+#include "sim/cpu/event/breakpoint.h"
 #include "sim/cpu/mmu/mmu.h"
 
 /* Offsets in both formats: "Task-State Segment (TSS)", "16-Bit Task-State Segment (TSS)". */
@@ -164,6 +164,7 @@ static void commit_registers(struct cpu *cpu, const struct descriptor *d, const 
     cpu->seg[TR].rights |= 2; /* busy */
     cpu->cr0 |= CR0_TS;
     cpu->dr7 &= ~DR7_LOCAL;
+    cpu_breakpoints_changed(cpu);
     cpu->shadow_sti = cpu->shadow_movss = false;
     if (t->traps) {
         cpu->pending_db |= DR6_BT;

@@ -8,7 +8,6 @@
 #include "sim/mem/mem.h"
 #include "spec/x86/system.h"
 
-#define DEBUGCTL_BTF 2ull
 /* B3-B0, enabled breakpoint, BS; the RTM bit needs a CPUID feature we lack. */
 #define PENDING_DEFINED ((uint64_t)(VMX_PENDING_B | VMX_PENDING_ENABLED | VMX_PENDING_BS))
 

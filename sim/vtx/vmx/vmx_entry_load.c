@@ -4,6 +4,7 @@
  * DR7 does. */
 #include <string.h>
 
+#include "sim/cpu/event/breakpoint.h"
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
 #include "sim/vtx/vmx/vmx_priv.h"
@@ -41,11 +42,7 @@ load_control_and_msrs(struct cpu *cpu, const struct vmcs *v)
     if (v->entry_controls & VMX_ENTRY_LOAD_DEBUG) {
         cpu->dr7 = (v->guest_dr7 & ~DR7_CLEARED) | DR7_FIXED;
         cpu->msr.debugctl = v->guest_debugctl;
-        if (cpu->dr7 & 0xff) {
-            machine_request_stop(cpu->machine, STOP_UNIMPLEMENTED, cpu->index,
-                                 "cpu%u: VM entry loads DR7 %#llx: hardware breakpoints are not implemented",
-                                 cpu->index, (unsigned long long)cpu->dr7);
-        }
+        cpu_breakpoints_changed(cpu);
         fields += 2;
     }
     if (v->entry_controls & VMX_ENTRY_LOAD_PAT) {

@@ -1,4 +1,5 @@
 /* SDM Vol 3C "Loading Host State". */
+#include "sim/cpu/event/breakpoint.h"
 #include "sim/cpu/mmu/mmu.h"
 #include "sim/vtx/vmx/vmx_priv.h"
 #include "spec/x86/system.h"
@@ -21,6 +22,7 @@ load_control(struct cpu *cpu, const struct vmcs *v)
         cpu->msr.pat = v->host_pat;
     }
     cpu->dr7 = DR7_FIXED;
+    cpu_breakpoints_changed(cpu);
     cpu->msr.debugctl = 0;
     cpu->msr.sysenter_cs = v->host_sysenter_cs;
     cpu->msr.sysenter_esp = v->host_sysenter_esp;
@@ -69,6 +71,7 @@ vmx_load_host(struct cpu *cpu, const struct vmcs *v)
     cpu->shadow_sti = false;
     cpu->shadow_movss = false;
     cpu->pending_db = 0;
+    cpu->in_string = false;
     cpu->attention &= ~(uint32_t)(ATTN_VTX | ATTN_DB | ATTN_SHADOW);
     if (!(v->exit_controls & VMX_EXIT_HOST_64) && (cpu->cr4 & CR4_PAE) && (cpu->cr0 & CR0_PG)) {
         return mmu_read_pdptes(cpu, cpu->cr3, cpu->pdpte) == EXEC_OK;

@@ -92,6 +92,6 @@ vmx_save_guest(struct cpu *cpu, struct vmcs *v, const struct vmx_exit *x)
     uint64_t rflags = cpu_rflags(cpu);
     v->guest_rsp = cpu->gpr[RSP];
     v->guest_rip = cpu->rip;
-    v->guest_rflags = x->resume_flag ? rflags | RFLAGS_RF : rflags;
+    v->guest_rflags = x->resume_flag || cpu->in_string ? rflags | RFLAGS_RF : rflags;
     return fields + 3;
 }

@@ -327,7 +327,7 @@ static void interrupts_wait_for_if_and_shadows(void **state)
     assert_int_equal(cpu_look(f->cpu), EXEC_OK);
     assert_true(cpu_event_must_step(f->cpu));
     unsigned token = cpu_event_step_begin(f->cpu);
-    cpu_event_step_end(f->cpu, token, EXEC_OK);
+    cpu_event_step_end(f->cpu, token, EXEC_OK, false);
     assert_false(f->cpu->shadow_sti);
     assert_int_equal(cpu_look(f->cpu), EXEC_JUMP);
     assert_int_equal(f->cpu->rip, HANDLER + 0x50 * 16);
@@ -360,7 +360,7 @@ static void single_steps_come_after_the_instruction_and_before_interrupts(void *
     f->cpu->rflags_rest = RFLAGS_TF | RFLAGS_IF;
     apic_raise(f->cpu, 0x50, false);
     unsigned token = cpu_event_step_begin(f->cpu);
-    cpu_event_step_end(f->cpu, token, EXEC_OK);
+    cpu_event_step_end(f->cpu, token, EXEC_OK, false);
     assert_int_equal(cpu_look(f->cpu), EXEC_JUMP);
     assert_int_equal(f->cpu->rip, HANDLER + X_DB * 16);
     assert_true(f->cpu->dr6 & DR6_BS);
@@ -377,7 +377,7 @@ static void mov_ss_holds_back_debug_traps_and_nmis(void **state)
     f->cpu->pending_db = DR6_BS;
     f->cpu->attention |= ATTN_DB | ATTN_NMI;
     assert_int_equal(cpu_look(f->cpu), EXEC_OK);
-    cpu_event_step_end(f->cpu, cpu_event_step_begin(f->cpu), EXEC_OK);
+    cpu_event_step_end(f->cpu, cpu_event_step_begin(f->cpu), EXEC_OK, false);
     assert_int_equal(cpu_look(f->cpu), EXEC_JUMP);
     assert_int_equal(f->cpu->rip, HANDLER + X_DB * 16); /* the trap first */
     fixture_free(f);
@@ -392,7 +392,7 @@ static void a_fault_ends_the_shadow_before_its_handler(void **state)
     f->cpu->shadow_sti = true;
     unsigned token = cpu_event_step_begin(f->cpu);
     cpu_raise(f->cpu, X_UD);
-    cpu_event_step_end(f->cpu, token, EXEC_FAULT);
+    cpu_event_step_end(f->cpu, token, EXEC_FAULT, false);
     assert_true(f->cpu->shadow_sti); /* a VM exit would still report it */
     assert_int_equal(cpu_deliver(f->cpu), EXEC_JUMP);
     assert_false(f->cpu->shadow_sti);

@@ -375,7 +375,7 @@ static void lmsw_sets_but_never_clears_pe(void **state)
     fixture_free(f);
 }
 
-static void debug_registers_alias_fault_and_refuse_breakpoints_loudly(void **state)
+static void debug_registers_alias_and_fault(void **state)
 {
     struct fixture *f = fixture_new(1);
     struct sys_insn dr4 = mov_cr(4, RBX), dr7 = mov_cr(7, RBX), dr0 = mov_cr(0, RBX), dr8 = mov_cr(8, RBX);
@@ -383,7 +383,7 @@ static void debug_registers_alias_fault_and_refuse_breakpoints_loudly(void **sta
     (void)state;
     fixture_long_mode(f, 0);
     f->cpu->gpr[RBX] = 0;
-    assert_int_equal(sys_mov_to_dr(f->cpu, &dr4), EXEC_OK);
+    assert_int_equal(sys_mov_to_dr(f->cpu, &dr4), EXEC_JUMP);
     assert_int_equal(f->cpu->dr6, DR6_FIXED);
     f->cpu->cr4 |= CR4_DE;
     EXPECT_FAULT(f, sys_mov_to_dr(f->cpu, &dr4), X_UD);
@@ -391,13 +391,17 @@ static void debug_registers_alias_fault_and_refuse_breakpoints_loudly(void **sta
     f->cpu->gpr[RBX] = 1ull << 32;
     EXPECT_FAULT(f, sys_mov_to_dr(f->cpu, &dr7), X_GP);
     f->cpu->gpr[RBX] = DR7_GD;
-    assert_int_equal(sys_mov_to_dr(f->cpu, &dr7), EXEC_OK);
+    assert_int_equal(sys_mov_to_dr(f->cpu, &dr7), EXEC_JUMP);
     EXPECT_FAULT(f, sys_mov_from_dr(f->cpu, &dr0), X_DB);
     assert_int_equal(f->cpu->fault.address, DR6_BD);
     f->cpu->dr7 = DR7_FIXED;
-    f->cpu->gpr[RBX] = 1;
-    assert_int_equal(sys_mov_to_dr(f->cpu, &dr7), EXEC_STOP);
-    assert_int_equal(f->machine.stop, STOP_UNIMPLEMENTED);
+    f->cpu->gpr[RBX] = 0x20010089; /* L0: writes, G1: execution, G3: a port, with CR4.DE only */
+    assert_int_equal(sys_mov_to_dr(f->cpu, &dr7), EXEC_JUMP);
+    assert_int_equal(f->cpu->break_data, 1);
+    assert_int_equal(f->cpu->break_code, 2);
+    assert_int_equal(f->cpu->break_port, 8);
+    assert_int_equal(cpu_write_cr4(f->cpu, f->cpu->cr4 & ~CR4_DE), EXEC_OK);
+    assert_int_equal(f->cpu->break_port, 0);
     fixture_free(f);
 }
 
@@ -788,7 +792,7 @@ int main(void)
         cmocka_unit_test(long_mode_begins_and_ends_with_paging),
         cmocka_unit_test(mov_cr_knows_its_registers),
         cmocka_unit_test(lmsw_sets_but_never_clears_pe),
-        cmocka_unit_test(debug_registers_alias_fault_and_refuse_breakpoints_loudly),
+        cmocka_unit_test(debug_registers_alias_and_fault),
         cmocka_unit_test(popf_changes_what_privilege_allows),
         cmocka_unit_test(sti_delays_by_one_instruction_only_when_if_was_clear),
         cmocka_unit_test(in_and_out_move_operand_sized_values),

@@ -6,6 +6,7 @@
 
 #include "sim/base/trace.h"
 #include "sim/cpu/apic/apic.h"
+#include "sim/cpu/event/breakpoint.h"
 #include "sim/cpu/event/event.h"
 #include "sim/cpu/mmu/mmu.h"
 #include "sim/time/timing.h"
@@ -144,6 +145,7 @@ cpu_deliver_event(struct cpu *cpu, const struct fault *event, bool external)
 void cpu_update_mode(struct cpu *cpu) { cpu->mode = cpu->nonroot ? MODE_NONROOT : 0; }
 void cpu_event_recheck(struct cpu *cpu) { (void)cpu, bench.rechecks++; }
 uint8_t apic_acknowledge(struct cpu *cpu) { return (void)cpu, bench.vector; }
+void cpu_breakpoints_changed(struct cpu *cpu) { (void)cpu; }
 void mmu_vtx_switched(struct cpu *cpu) { (void)cpu, bench.switched++; }
 
 void
