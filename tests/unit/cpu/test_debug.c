@@ -238,7 +238,7 @@ static void single_steps_trap_behind_every_instruction_and_iteration(void **unus
     assert_true(t.count > 6);
     for (unsigned i = 0; i < 6; i++) { /* MOV SS holds its trap back until the next instruction's */
         expect(&t, i, steps, label[i], DR6_BS);
-        assert_int_equal(t.trap[i].rf, i == 3);
+        assert_int_equal(t.trap[i].rf, i == 4);
     }
     fixture_free(f);
 }
