@@ -49,6 +49,7 @@
 #define EFER_LME (1ull << 8)
 #define EFER_LMA (1ull << 10)
 #define EFER_NXE (1ull << 11)
+#define EFER_AIBRSE (1ull << 21)
 
 /* RFLAGS: SDM Vol 1 "EFLAGS Register". */
 #define RFLAGS_CF (1ull << 0)

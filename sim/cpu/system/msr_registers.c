@@ -34,6 +34,7 @@ static const struct msr_row rows[ROW_COUNT] = {
 #define SPEC_CTRL_IBRS (1ull << 0)
 #define SPEC_CTRL_STIBP (1ull << 1)
 #define SPEC_CTRL_SSBD (1ull << 2)
+#define SPEC_CTRL_BHI_DIS_S (1ull << 10)
 #define MCG_CAP_COUNT 0xffull
 #define MCG_CAP_CTL_P (1ull << 8)
 #define HWCR_MC_STATUS_WR_EN (1ull << 18)
@@ -207,7 +208,7 @@ static uint64_t read_efer(const struct cpu *cpu, unsigned n)
 static uint64_t efer_offered(const struct cpu *cpu)
 {
     return (cpu_has(cpu, CPU_SYSCALL) ? EFER_SCE : 0) | (cpu_has(cpu, CPU_LM) ? EFER_LME | EFER_LMA : 0) |
-           (cpu_offers_nx(cpu) ? EFER_NXE : 0);
+           (cpu_offers_nx(cpu) ? EFER_NXE : 0) | (cpu_has(cpu, CPU_AUTOIBRS) ? EFER_AIBRSE : 0);
 }
 
 static enum exec_result write_efer(struct cpu *cpu, unsigned n, uint64_t value)
@@ -233,6 +234,7 @@ static uint64_t spec_ctrl_offered(const struct cpu *cpu)
 {
     return (cpu_has(cpu, CPU_SPEC_CTRL) || cpu_has(cpu, CPU_AMD_IBRS) ? SPEC_CTRL_IBRS : 0) |
            (cpu_has(cpu, CPU_STIBP) || cpu_has(cpu, CPU_AMD_STIBP) ? SPEC_CTRL_STIBP : 0) |
+           (cpu_has(cpu, CPU_BHI_CTRL) ? SPEC_CTRL_BHI_DIS_S : 0) |
            (cpu_has(cpu, CPU_SSBD) || cpu_has(cpu, CPU_AMD_SSBD) ? SPEC_CTRL_SSBD : 0);
 }
 

@@ -1,6 +1,7 @@
 /* Fast system calls: SYSCALL, SYSRET, SYSENTER, SYSEXIT, SWAPGS; and software interrupts. */
 #include "sim/cpu/event/event.h"
 #include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/model/model.h"
 #include "sim/cpu/system/segment.h"
 #include "sim/cpu/system/sys.h"
 #include "sim/cpu/system/v86.h"
@@ -42,27 +43,52 @@ static void decide_trap(struct cpu *cpu, uint64_t before)
     }
 }
 
+/* Intel has these two in 64-bit mode alone, AMD everywhere in protected mode (APM Vol 3 "SYSCALL", "SYSRET"). */
+static bool has_syscall(const struct cpu *cpu)
+{
+    return cpu->efer & EFER_SCE && cpu->cr0 & CR0_PE && (sys_is_long64(cpu) || (cpu_is_amd(cpu) && !(cpu->mode & MODE_V86)));
+}
+
+/* AMD outside long mode: EIP from STAR, flags are not kept. */
+static enum exec_result syscall_legacy(struct cpu *cpu, const struct sys_insn *insn)
+{
+    uint16_t selector = (cpu->msr.star >> 32) & 0xfffc;
+
+    sys_charge(cpu, CHARGE_SYSCALL);
+    cpu->gpr[RCX] = (uint32_t)insn->next_rip;
+    uint64_t before = cpu->rflags_rest;
+    cpu_set_rflags(cpu, cpu_rflags(cpu) & ~(RFLAGS_IF | RFLAGS_VM | RFLAGS_RF));
+    enter(cpu, selector, (uint16_t)(selector + 8), false, 0, (uint32_t)cpu->msr.star);
+    decide_trap(cpu, before);
+    return EXEC_JUMP;
+}
+
 enum exec_result sys_syscall(struct cpu *cpu, const struct sys_insn *insn)
 {
-    if (!sys_is_long64(cpu) || !(cpu->efer & EFER_SCE)) {
+    if (!has_syscall(cpu)) {
         return cpu_raise(cpu, X_UD);
+    }
+    if (!(cpu->efer & EFER_LMA)) {
+        return syscall_legacy(cpu, insn);
     }
     uint16_t selector = (uint16_t)(cpu->msr.star >> 32);
     uint64_t rflags = cpu_rflags(cpu);
+    uint64_t target = sys_is_long64(cpu) ? cpu->msr.lstar : cpu->msr.cstar;
 
     sys_charge(cpu, CHARGE_SYSCALL);
     cpu->gpr[RCX] = insn->next_rip;
     cpu->gpr[R11] = rflags & ~RFLAGS_RF;
     uint64_t masked = (rflags & ~cpu->msr.fmask & ~RFLAGS_RF) | RFLAGS_FIXED;
     cpu_set_rflags(cpu, masked);
-    enter(cpu, selector & 0xfffc, (uint16_t)((selector & 0xfffc) + 8), true, 0, cpu->msr.lstar);
+    enter(cpu, selector & 0xfffc, (uint16_t)((selector & 0xfffc) + 8), true, 0, target);
     decide_trap(cpu, rflags);
     return EXEC_JUMP;
 }
 
+/* A non-canonical RCX: Intel faults here, AMD in the fetch that follows, with the privilege of the user. */
 enum exec_result sys_sysret(struct cpu *cpu, const struct sys_insn *insn)
 {
-    if (!sys_is_long64(cpu) || !(cpu->efer & EFER_SCE)) {
+    if (!has_syscall(cpu)) {
         return cpu_raise(cpu, X_UD);
     }
     TRY(sys_require_cpl0(cpu));
@@ -70,12 +96,16 @@ enum exec_result sys_sysret(struct cpu *cpu, const struct sys_insn *insn)
     uint64_t rip = to64 ? cpu->gpr[RCX] : (uint32_t)cpu->gpr[RCX];
     uint16_t selector = (uint16_t)(cpu->msr.star >> 48);
 
-    if (to64 && !cpu_canonical(cpu, rip)) {
+    if (to64 && !cpu_canonical(cpu, rip) && !cpu_is_amd(cpu)) {
         return sys_gp(cpu);
     }
     sys_charge(cpu, CHARGE_SYSCALL);
     uint64_t before = cpu->rflags_rest;
-    cpu_set_rflags(cpu, (cpu->gpr[R11] & RFLAGS_ALL & ~(RFLAGS_RF | RFLAGS_VM)) | RFLAGS_FIXED);
+    if (sys_is_long64(cpu)) {
+        cpu_set_rflags(cpu, (cpu->gpr[R11] & RFLAGS_ALL & ~(RFLAGS_RF | RFLAGS_VM)) | RFLAGS_FIXED);
+    } else {
+        cpu_set_rflags(cpu, cpu_rflags(cpu) | RFLAGS_IF);
+    }
     enter(cpu, (uint16_t)(selector + (to64 ? 16 : 0)), (uint16_t)(selector + 8), to64, 3, rip);
     decide_trap(cpu, before);
     cpu_event_recheck(cpu);
@@ -88,6 +118,9 @@ enum exec_result sys_sysenter(struct cpu *cpu, const struct sys_insn *insn)
     bool lma = cpu->efer & EFER_LMA;
 
     (void)insn;
+    if (lma && cpu_is_amd(cpu)) {
+        return cpu_raise(cpu, X_UD); /* APM Vol 3 "SYSENTER": not in long mode */
+    }
     if (!(cpu->cr0 & CR0_PE) || seg_null(selector)) {
         return sys_gp(cpu);
     }
@@ -104,6 +137,9 @@ enum exec_result sys_sysexit(struct cpu *cpu, const struct sys_insn *insn)
     uint16_t selector = (uint16_t)cpu->msr.sysenter_cs;
     bool to64 = insn->operand_size == 8;
 
+    if (cpu->efer & EFER_LMA && cpu_is_amd(cpu)) {
+        return cpu_raise(cpu, X_UD);
+    }
     if (!(cpu->cr0 & CR0_PE) || seg_null(selector) || cpu_cpl(cpu) != 0) {
         return sys_gp(cpu);
     }

@@ -110,12 +110,65 @@ static void the_command_line_changes_a_model(void **state)
     fixture_free(f);
 }
 
+/* SYSCALL from compatibility mode: AMD goes to CSTAR, Intel has no such instruction there; SYSENTER the other way round. */
+static void vendors_differ_in_fast_system_calls(void **state)
+{
+    (void)state;
+    for (unsigned amd = 0; amd < 2; amd++) {
+        struct fixture *f = fixture_new(1);
+        const struct sys_insn insn = { .length = 2, .operand_size = 4, .next_rip = 0x1002 };
+        fixture_model(f, amd ? "amd-v3" : "intel-v3", false);
+        fixture_long_mode(f, 3);
+        f->cpu->efer |= EFER_SCE;
+        f->cpu->seg[CS].rights = (f->cpu->seg[CS].rights & ~(uint32_t)SEG_L) | SEG_DB;
+        cpu_update_mode(f->cpu);
+        f->cpu->msr.star = (uint64_t)SEL_CODE0 << 32;
+        f->cpu->msr.cstar = 0x123456789000;
+        f->cpu->msr.sysenter_cs = SEL_CODE0;
+        assert_int_equal(sys_syscall(f->cpu, &insn), amd ? EXEC_JUMP : EXEC_FAULT);
+        if (amd) {
+            assert_int_equal(f->cpu->rip, 0x123456789000);
+            assert_int_equal(f->cpu->gpr[RCX], 0x1002);
+            assert_true(f->cpu->mode & MODE_LONG64 && cpu_cpl(f->cpu) == 0);
+        } else {
+            assert_int_equal(f->cpu->fault.vector, X_UD);
+        }
+        assert_int_equal(sys_sysenter(f->cpu, &insn), amd ? EXEC_FAULT : EXEC_JUMP);
+        fixture_free(f);
+    }
+}
+
+/* Outside long mode AMD's SYSCALL takes EIP from STAR and clears IF; SYSRET sets it. */
+static void amd_has_syscall_in_legacy_mode(void **state)
+{
+    struct fixture *f = fixture_new(1);
+    const struct sys_insn insn = { .length = 2, .operand_size = 4, .next_rip = 0x1002 };
+
+    (void)state;
+    fixture_model(f, "amd-v2", false);
+    fixture_protected_mode(f, 3);
+    assert_int_equal(sys_syscall(f->cpu, &insn), EXEC_FAULT); /* EFER.SCE is clear */
+    f->cpu->efer |= EFER_SCE;
+    f->cpu->msr.star = 0x89abcdef | (uint64_t)SEL_CODE0 << 32 | (uint64_t)SEL_CODE3 << 48;
+    f->cpu->rflags_rest |= RFLAGS_IF;
+    assert_int_equal(sys_syscall(f->cpu, &insn), EXEC_JUMP);
+    assert_int_equal(f->cpu->rip, 0x89abcdef);
+    assert_false(f->cpu->rflags_rest & RFLAGS_IF);
+    assert_int_equal(cpu_cpl(f->cpu), 0);
+    assert_int_equal(sys_sysret(f->cpu, &insn), EXEC_JUMP);
+    assert_int_equal(f->cpu->rip, 0x1002);
+    assert_true(f->cpu->rflags_rest & RFLAGS_IF && cpu_cpl(f->cpu) == 3);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cpuid_is_the_models_table),
         cmocka_unit_test(no_hypervisor_is_claimed),
         cmocka_unit_test(the_command_line_changes_a_model),
+        cmocka_unit_test(vendors_differ_in_fast_system_calls),
+        cmocka_unit_test(amd_has_syscall_in_legacy_mode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
