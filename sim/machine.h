@@ -88,6 +88,7 @@ struct machine {
     struct timing *timing;      /* cost model, or NULL in functional mode; sim/time/timing.h */
     struct buckets *buckets;    /* attribution of cycles; never NULL; sim/time/timing.h */
     struct trace *trace;        /* event trace, or NULL; sim/base/trace.h */
+    void (*fpu_error)(struct machine *, bool high); /* FERR# of a processor, or NULL; platform sets it */
     struct platform *platform;  /* chipset devices; sim/platform/platform.h */
     struct code_cache *code;    /* decoded blocks, shared by processors; sim/cpu/cache */
     struct crosscheck *crosscheck; /* or NULL; sim/cpu/crosscheck */

@@ -46,6 +46,7 @@ struct core {
     bool fell;               /* run_one: the record went on to its successor */
     bool chain;              /* blocks may be linked and remembered; off for crosscheck */
     bool timed;
+    bool withheld;           /* the running record stores nothing after all (x87: an exception that is not masked) */
     int64_t booked;          /* cpu->budget up to which time is in cpu->now */
     uint32_t fraction;       /* of cpu->now [1/16 cycle]; machine state */
     struct insn *asking;     /* its link should be set to the block found next, or NULL */
@@ -86,6 +87,7 @@ void core_leave(struct cpu *c, struct insn *r, uint64_t linear);
 enum exec_result core_segment(struct cpu *c, const struct insn *r, uint64_t ea); /* into cpu->addr */
 void core_touch(struct cpu *c, uint64_t linear, const void *host, unsigned size, bool write);
 void core_time_block(struct cpu *c, const struct insn *enter);
+void core_x87_error(struct cpu *c, struct insn *r);  /* an x87 exception waits */
 op_fn core_exit, core_stop, core_dead, core_forward, core_observed, core_stub;
 
 static inline struct jump *core_jump_slot(struct cpu *c, uint64_t linear)

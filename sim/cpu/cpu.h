@@ -135,6 +135,8 @@ struct sys_insn {
     uint64_t next_rip;    /* of the following instruction */
 };
 typedef enum exec_result sys_fn(struct cpu *, const struct sys_insn *);
+/* What an x87 form does; 'i' of ST(i), 'memory' its operand.  False: a store stores nothing. */
+typedef bool x87_fn(struct cpu *, unsigned i, void *memory);
 
 struct tlb_entry {
     uint64_t tag_read, tag_write; /* guest page [linear address], or tlb_no_tag */

@@ -55,6 +55,18 @@ static bool exec_is(const struct x86_row *row, const char *prefix)
     return !strncmp(row->exec, prefix, strlen(prefix));
 }
 
+/* FNSTENV, FLDENV, FNSAVE, FRSTOR. */
+static bool is_x87_state(const struct x86_row *row)
+{
+    return row->op == OP_FNSTENV || row->op == OP_FLDENV || row->op == OP_FNSAVE || row->op == OP_FRSTOR;
+}
+
+static bool is_x87(const struct x86_row *row)
+{
+    return exec_is(row, "x87") || exec_is(row, "mmx") || is_x87_state(row) || exec_is(row, "sys:sys_wait") ||
+           exec_is(row, "sys:sys_fx");
+}
+
 static bool is_string(const struct x86_row *row)
 {
     return exec_is(row, "string:");
@@ -97,6 +109,7 @@ static unsigned size_bytes(const struct oracle_case *c, unsigned size)
     case SIZE_x: return c->vex256 ? 32 : 16;
     case SIZE_r: return c->mode32 ? 4 : 8;
     case SIZE_p: return c->opsize + 2;
+    case SIZE_t: return 10;
     default: return 0;
     }
 }
@@ -111,6 +124,9 @@ static unsigned memory_size(const struct oracle_case *c)
     }
     if (exec_is(c->row, "sys:sys_xsave") || exec_is(c->row, "sys:sys_xrstor")) {
         return XSAVE_SIZE;
+    }
+    if (is_x87_state(c->row)) {
+        return 7 * (c->opsize == 2 ? 2 : 4) + (c->row->op == OP_FNSAVE || c->row->op == OP_FRSTOR ? 80 : 0);
     }
     for (unsigned i = 0; i < 4; i++) {
         unsigned kind = c->row->operand[i].kind;
@@ -457,6 +473,7 @@ static void random_state(struct oracle_case *c, uint64_t *seed)
     if (oracle_chance(seed, 15)) {
         in->rflags |= FLAG_DF;
     }
+    oracle_x87_initial(in->x87);
     in->mxcsr = 0x1f80;
     if (oracle_chance(seed, 60)) { /* rounding, DAZ, FTZ, sticky flags; sometimes unmasked */
         in->mxcsr = (uint32_t)oracle_random(seed) & 0xffff;
@@ -474,6 +491,9 @@ static void set_register(struct oracle_case *c, unsigned reg, uint64_t value)
 static void special_state(struct oracle_case *c, uint64_t *seed)
 {
     const struct x86_row *row = c->row;
+    if (is_x87(row)) {
+        oracle_x87(seed, c->in.x87);
+    }
     if (is_string(row) || exec_is(row, "sys:sys_maskmovdqu")) {
         set_register(c, RSI, choose_target(c, 8, false, seed));
         set_register(c, RDI, choose_target(c, 16, false, seed));
@@ -533,11 +553,48 @@ static void patch_xsave_header(struct oracle_case *c, uint64_t *seed)
     }
 }
 
+static void patch_x87_operand(const struct x86_row *row, unsigned size, uint64_t *seed, uint8_t *bytes)
+{
+    bool integer = size == 2 || strstr(row->exec, "_i");
+    if (size == 10 && !oracle_chance(seed, 5)) {
+        oracle_f80(seed, bytes);
+    } else if (!integer && size < 10) { /* the other edges of single and double are the vectors' */
+        union xmm v = oracle_vector(seed);
+        memcpy(bytes, &v, 8);
+    }
+}
+
+/* An image that FLDENV or FRSTOR finds: the words of a random state. */
+static void patch_x87_state(struct oracle_case *c, unsigned size, uint64_t *seed)
+{
+    uint8_t image[ORACLE_X87_SIZE], bytes[7 * 4 + 80];
+    unsigned field = c->opsize == 2 ? 2 : 4;
+
+    for (unsigned i = 0; i < sizeof bytes; i += 4) {
+        uint64_t r = oracle_random(seed);
+        memcpy(bytes + i, &r, 4);
+    }
+    oracle_x87(seed, image);
+    memcpy(bytes, image, 2);
+    memcpy(bytes + field, image + 2, 2);
+    for (unsigned i = 0; i < 8 && size > 28; i++) {
+        memcpy(bytes + 7 * field + 10 * i, image + 32 + 16 * i, 10);
+    }
+    for (unsigned i = 0; i < size; i += ORACLE_PATCH_SIZE) {
+        add_patch(c, c->target + i, bytes + i, size - i < ORACLE_PATCH_SIZE ? size - i : ORACLE_PATCH_SIZE);
+    }
+}
+
 /* What lies in memory where the instruction will look. */
 static void patch_operand(struct oracle_case *c, unsigned size, uint64_t *seed)
 {
     const struct x86_row *row = c->row;
     uint8_t bytes[ORACLE_PATCH_SIZE];
+    if (is_x87_state(row)) {
+        patch_x87_state(c, size, seed);
+        return;
+    }
+    const unsigned operand = size;
     if (size >= 16 || exec_is(row, "sse") || exec_is(row, "avx")) {
         union xmm v[2] = { oracle_vector(seed), oracle_vector(seed) };
         size = size == 32 ? 32 : 16;
@@ -559,22 +616,26 @@ static void patch_operand(struct oracle_case *c, unsigned size, uint64_t *seed)
     } else if (exec_is(row, "call_indirect") || exec_is(row, "jmp_indirect")) {
         uint64_t to = oracle_random(seed) & 0x7fffffff;
         memcpy(bytes, &to, 8);
-    } else if (exec_is(row, "x87:fldcw")) {
-        memcpy(bytes, "\x7f\x03", 2);
+    } else if (exec_is(row, "x87_load")) {
+        patch_x87_operand(row, operand, seed, bytes);
+        size = operand;
     } else if (exec_is(row, "sys:sys_load_far_pointer")) {
         uint16_t selector = choose_selector(seed);
         memcpy(bytes + c->opsize, &selector, 2);
     } else if (exec_is(row, "sys:sys_fxrstor") || exec_is(row, "sys:sys_xrstor")) {
         uint32_t mxcsr = (uint32_t)oracle_random(seed) & (oracle_chance(seed, 80) ? 0xffff : 0x4ffff);
-        memset(bytes, 0, sizeof bytes);
-        memcpy(bytes, "\x7f\x03", 2);
-        memcpy(bytes + 24, &mxcsr, 4);
-        size = 32;
+        uint8_t image[ORACLE_X87_SIZE];
+        oracle_x87(seed, image);
+        memcpy(image + 24, &mxcsr, 4);
+        for (unsigned i = 0; i < ORACLE_X87_SIZE; i += ORACLE_PATCH_SIZE) {
+            add_patch(c, c->target + i, image + i, ORACLE_PATCH_SIZE);
+        }
+        if (exec_is(row, "sys:sys_xrstor")) {
+            patch_xsave_header(c, seed);
+        }
+        return;
     }
     add_patch(c, c->target, bytes, size);
-    if (exec_is(row, "sys:sys_xrstor")) {
-        patch_xsave_header(c, seed);
-    }
 }
 
 static void patch_stack(struct oracle_case *c, uint64_t *seed)

@@ -32,6 +32,7 @@ enum {
     ORACLE_GS_OFFSET = 0x400,             /* GS base of 64-bit cases, from ORACLE_DATA */
     ORACLE_CODE_MAX = 20, /* of one instruction; longer than 15 is a case too: #GP */
     ORACLE_CODE_ROOM = 160, /* of a sequence */
+    ORACLE_X87_SIZE = 160,
     ORACLE_PATCHES = 24, ORACLE_PATCH_SIZE = 32,
 };
 
@@ -51,6 +52,7 @@ struct oracle_regs {
     uint64_t rip, rflags;
     union xmm xmm[16], ymm_high[16];
     uint32_t mxcsr;
+    uint8_t x87[ORACLE_X87_SIZE]; /* as FXSAVE64 shows it; MXCSR's place is 0 */
 };
 
 struct oracle_patch { uint64_t address; uint8_t bytes[ORACLE_PATCH_SIZE]; unsigned size; };
@@ -93,6 +95,10 @@ static inline bool oracle_chance(uint64_t *seed, unsigned percent)
 }
 uint64_t oracle_integer(uint64_t *seed);   /* weighted to edges of every size */
 union xmm oracle_vector(uint64_t *seed);   /* integers, floats, doubles, their edges */
+/* Numbers of every kind, in and around the other formats' ranges. */
+void oracle_f80(uint64_t *seed, uint8_t to[10]);
+void oracle_x87(uint64_t *seed, uint8_t image[ORACLE_X87_SIZE]); /* a state, random */
+void oracle_x87_initial(uint8_t image[ORACLE_X87_SIZE]);
 void oracle_base_image(uint8_t image[ORACLE_DATA_SIZE]);
 void oracle_apply_patches(const struct oracle_case *, uint8_t image[ORACLE_DATA_RW]);
 

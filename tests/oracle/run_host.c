@@ -61,6 +61,13 @@ static void set_data_segments(void)
     __asm__ volatile("mov %0, %%ds\n mov %0, %%es" :: "r"(SELECTOR_DATA));
 }
 
+/* All but MXCSR and its mask. */
+static void put_x87(uint8_t *to, const uint8_t *from)
+{
+    memcpy(to, from, 24);
+    memcpy(to + 32, from + 32, ORACLE_X87_SIZE - 32);
+}
+
 static void enter_case(ucontext_t *uc, const struct oracle_case *c)
 {
     greg_t *g = uc->uc_mcontext.gregs;
@@ -77,7 +84,7 @@ static void enter_case(ucontext_t *uc, const struct oracle_case *c)
     g[REG_EFL] = (greg_t)(c->in.rflags | (c->sequence ? 0 : FLAG_TF));
     g[REG_CSGSFS] = (g[REG_CSGSFS] & ~(greg_t)0xffff) | (c->mode32 ? SELECTOR_CODE32 : SELECTOR_CODE64);
     fp->mxcsr = c->in.mxcsr;
-    fp->cwd = 0x37f;
+    put_x87((uint8_t *)fp, c->in.x87);
     if (*(uint32_t *)((uint8_t *)fp + MAGIC_OFFSET) == FP_XSTATE_MAGIC1) {
         *(uint64_t *)((uint8_t *)fp + XSTATE_BV_OFFSET) |= 3 | XSTATE_AVX; /* x87, SSE and AVX are in use */
         memcpy((uint8_t *)fp + YMM_HIGH_OFFSET, c->in.ymm_high, sizeof c->in.ymm_high);
@@ -109,6 +116,8 @@ static void leave_case(const ucontext_t *uc, int signal, const struct oracle_cas
     o->out.rip = (uint64_t)g[REG_RIP];
     o->out.rflags = (uint64_t)g[REG_EFL] & ~(uint64_t)FLAG_TF;
     o->out.mxcsr = fp->mxcsr;
+    memset(o->out.x87, 0, sizeof o->out.x87);
+    put_x87(o->out.x87, (const uint8_t *)fp);
     memcpy(o->data, (void *)ORACLE_DATA, ORACLE_DATA_RW);
     if (is_row(c, "sys:sys_pushf") && o->vector == OUTCOME_OK) {
         uint64_t high = o->out.gpr[RSP] + 1 - ORACLE_DATA; /* our own TF was pushed */

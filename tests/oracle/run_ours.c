@@ -177,7 +177,7 @@ static void enter_case(struct oracle_ours *o, const struct oracle_case *k)
     memcpy(c->xmm, k->in.xmm, sizeof c->xmm);
     memcpy(c->ymm_high, k->in.ymm_high, sizeof c->ymm_high);
     c->mxcsr = k->in.mxcsr;
-    x87_image_init(c);
+    x87_image_get(c, k->in.x87, true);
     c->rip = k->in.rip;
     cpu_set_rflags(c, k->in.rflags);
     c->cr2 = 0;
@@ -237,6 +237,8 @@ void oracle_ours_run(struct oracle_ours *o, const struct oracle_case *k, struct 
     memcpy(out->out.xmm, c->xmm, sizeof c->xmm);
     memcpy(out->out.ymm_high, c->ymm_high, sizeof c->ymm_high);
     out->out.mxcsr = c->mxcsr;
+    memset(out->out.x87, 0, sizeof out->out.x87);
+    x87_image_put(c, out->out.x87, true);
     out->out.rip = c->rip;
     out->out.rflags = cpu_rflags(c);
     if (o->machine.stop != STOP_NONE) {

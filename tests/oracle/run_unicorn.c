@@ -69,6 +69,7 @@ void oracle_unicorn_run(struct oracle_unicorn *u, const struct oracle_case *c, s
     o->out.rip = out.rip;
     o->out.rflags = out.rflags;
     o->out.mxcsr = out.mxcsr;
+    memcpy(o->out.x87, c->in.x87, sizeof o->out.x87); /* not passed either */
     memcpy(o->data, u->base, sizeof o->data);
     oracle_apply_patches(c, o->data);
     for (unsigned i = 0; i < second_page_count(u->second); i++) {

@@ -43,6 +43,39 @@ static bool random_register(const struct oracle_case *c, const struct oracle_out
     return differ <= 1 && oracle_same(c, &same, host, "host", NULL);
 }
 
+static uint64_t word(const uint8_t *image, unsigned at, unsigned size)
+{
+    uint64_t value = 0;
+    memcpy(&value, image + at, size);
+    return value;
+}
+
+/* Signed distance of two 80-bit numbers of one sign [units in the last place], as far as it is small. */
+static bool is_near(const uint8_t *a, const uint8_t *b)
+{
+    uint64_t x = word(a, 0, 8), y = word(b, 0, 8), ea = word(a, 8, 2), eb = word(b, 8, 2);
+    if (ea == eb) {
+        return x - y + 1 <= 2;
+    }
+    return (ea == eb + 1 && x == 1ull << 63 && y == ~0ull) || (eb == ea + 1 && y == 1ull << 63 && x == ~0ull);
+}
+
+/* x87: all is equal but the last bit of results, and C1, which tells how they were rounded. */
+static bool last_place(const struct oracle_outcome *a, const struct oracle_outcome *b, bool exact)
+{
+    const uint8_t *x = a->out.x87, *y = b->out.x87;
+    uint64_t free_bits = 1 << 9 | (exact ? 1 << 4 | 1 << 5 | 0x8080 : 0);
+
+    for (unsigned i = 0; i < 8; i++) {
+        if (!is_near(x + 32 + 16 * i, y + 32 + 16 * i)) {
+            return false;
+        }
+    }
+    return word(x, 0, 2) == word(y, 0, 2) && ((word(x, 2, 2) ^ word(y, 2, 2)) & ~free_bits) == 0 && x[4] == y[4] &&
+           a->vector == b->vector && a->out.rip == b->out.rip && !memcmp(a->data, b->data, sizeof a->data) &&
+           !memcmp(a->out.gpr, b->out.gpr, sizeof a->out.gpr) && a->out.rflags == b->out.rflags;
+}
+
 static const char *known_difference(const struct oracle_case *c, const struct oracle_outcome *ours,
                                     const struct oracle_outcome *host)
 {

@@ -86,6 +86,88 @@ union xmm oracle_vector(uint64_t *seed)
     return v;
 }
 
+void oracle_f80(uint64_t *seed, uint8_t to[10])
+{
+    static const struct { uint64_t sig; uint16_t exp; } edges[] = {
+        { 0, 0 }, { 1, 0 }, { 0x7fffffffffffffff, 0 }, { 0x8000000000000000, 0 }, { 0xffffffffffffffff, 0 },
+        { 0x8000000000000000, 1 }, { 0x8000000000000001, 1 }, { 0xffffffffffffffff, 1 }, { 0x8000000000000000, 0x3fff },
+        { 0xffffffffffffffff, 0x3ffe }, { 0x8000000000000001, 0x3fff }, { 0xc000000000000000, 0x3fff },
+        { 0x8000000000000000, 0x4000 }, { 0xffffffffffffffff, 0x7ffe }, { 0x8000000000000000, 0x7ffe },
+        { 0x8000000000000000, 0x7fff }, { 0xc000000000000000, 0x7fff }, { 0xe123456789abcdef, 0x7fff },
+        { 0x8000000000000001, 0x7fff }, { 0xa000000000000000, 0x7fff }, { 0, 0x7fff }, { 0x4000000000000000, 0x7fff },
+        { 0x7fffffffffffffff, 0x3fff }, { 0, 0x1234 }, { 0xc90fdaa22168c235, 0x4000 }, { 0xc90fdaa22168c235, 0x3fff },
+        { 0x8000000000000000, 0x403e }, { 0xffffffffffffffff, 0x403d }, { 0x8000000000000000, 0x401e },
+        { 0xfffffffe00000000, 0x401d }, { 0xffff000000000000, 0x400d }, { 0xde0b6b3a763fffff, 0x403a },
+        { 0xde0b6b3a76400000, 0x403a }, { 0xffffff0000000000, 0x407e }, { 0xffffff8000000000, 0x407e },
+        { 0x8000000000000000, 0x3f81 }, { 0x8000000000000000, 0x3f6a }, { 0xfffffffffffff800, 0x43fe },
+        { 0xfffffffffffffc00, 0x43fe }, { 0x8000000000000000, 0x3c01 }, { 0x8000000000000000, 0x3bcd },
+    };
+    uint64_t r = oracle_random(seed), sig = oracle_random(seed) | 1ull << 63;
+    uint16_t exp = 0x3fff;
+
+    switch (r % 16) {
+    case 0: case 1: case 2: case 3:
+        sig = edges[(r >> 8) % (sizeof edges / sizeof edges[0])].sig;
+        exp = edges[(r >> 8) % (sizeof edges / sizeof edges[0])].exp;
+        break;
+    case 4: exp = (uint16_t)(r >> 8 & 0x7fff); break;                   /* anywhere */
+    case 5: exp = (uint16_t)(0x3fff + (r >> 8) % 70); break;            /* integers and parts */
+    case 6: exp = (uint16_t)(0x3fff - (r >> 8) % 70); break;
+    case 7: exp = (uint16_t)(0x3f60 + (r >> 8) % 48); break;            /* a single's small end */
+    case 8: exp = (uint16_t)(0x407a + (r >> 8) % 8); break;             /* ... and large end */
+    case 9: exp = (uint16_t)(0x3bc8 + (r >> 8) % 64); break;            /* a double's */
+    case 10: exp = (uint16_t)(0x43fa + (r >> 8) % 8); break;
+    case 11: exp = (uint16_t)((r >> 8) % 70); break;                    /* our own small end */
+    case 12: exp = (uint16_t)(0x7ffe - (r >> 8) % 70); break;           /* and large end */
+    default: exp = (uint16_t)(0x3ffc + (r >> 8) % 8); break;            /* near one */
+    }
+    if (r % 16 >= 4 && r >> 40 & 1) { /* few bits: exact results */
+        sig &= ~0ull << (r >> 41) % 64;
+        sig |= 1ull << 63;
+    }
+    exp |= (uint16_t)(r >> 63 << 15);
+    memcpy(to, &sig, 8);
+    memcpy(to + 8, &exp, 2);
+}
+
+void oracle_x87_initial(uint8_t image[ORACLE_X87_SIZE])
+{
+    memset(image, 0, ORACLE_X87_SIZE);
+    memcpy(image, "\x7f\x03", 2);
+}
+
+void oracle_x87(uint64_t *seed, uint8_t image[ORACLE_X87_SIZE])
+{
+    uint64_t r = oracle_random(seed);
+    uint16_t cw = (uint16_t)((r & 0xf00) | 0x7f), sw = (uint16_t)(r >> 16 & 0x7f00), full;
+
+    if (oracle_chance(seed, 40)) { /* some masks open */
+        cw = (uint16_t)((cw & ~0x3fu) | (r >> 32 & 0x3f));
+    }
+    if (oracle_chance(seed, 40)) { /* flags of old, masked ones */
+        sw |= (uint16_t)(r >> 40 & cw & 0x3f) | (uint16_t)(r >> 48 & 0x40);
+    }
+    if (oracle_chance(seed, 4)) {  /* an error that waits */
+        sw |= (uint16_t)(r >> 50 & 0x3f);
+    }
+    if (sw & ~cw & 0x3f) {
+        sw |= 0x8080;
+    }
+    unsigned top = sw >> 11 & 7, st = (unsigned)oracle_random(seed) & 0x7f;
+    st |= oracle_chance(seed, 93) ? 3 : 0;       /* operands are mostly there */
+    st |= oracle_chance(seed, 60) ? 0x7c : 0;
+    st |= oracle_chance(seed, 10) ? 0x80 : 0;    /* and room for one more */
+    full = (uint16_t)(st << top);
+    full = (uint16_t)((full | full >> 8) & 0xff);
+    memset(image, 0, ORACLE_X87_SIZE);
+    memcpy(image, &cw, 2);
+    memcpy(image + 2, &sw, 2);
+    image[4] = (uint8_t)full;
+    for (unsigned i = 0; i < 8; i++) {
+        oracle_f80(seed, image + 32 + 16 * i);
+    }
+}
+
 void oracle_base_image(uint8_t image[ORACLE_DATA_SIZE])
 {
     uint64_t seed = 0x452821e638d01377;

@@ -5,6 +5,7 @@ What is written depends on the output's name:
   opcodes.h        enum op, op_name()'s table, timing classes
   sys_functions.h  declarations of every sys: function
   sse_functions.h  declarations of every sse: and ssef: function
+  x87_functions.h  declarations of the functions of x87 rows
   builders.h       declarations of the builders (after sim/cpu/decode/row.h)
   sse_forms.def    SSE_FORM(id, fn, faults, quick, size, to, from) per record form; to: V or G;
                    from: W xmm or aligned memory, X xmm or memory, E general register or memory
@@ -26,8 +27,8 @@ VEX = {'VEX.128': 'VEX_128', 'VEX.LZ': 'VEX_128', 'VEX.256': 'VEX_256', 'VEX.LIG
 MAP_VEX, MAP_COUNT = 3, 7
 TRAITS = 'o64 i64 w0 w1 d64 f64 lock unaligned priv nohost vsib quick'.split()
 KINDS = 'EGMRZIJOASCDVWUHBL'
-SIZES = ['b', 'w', 'd', 'q', 'v', 'y', 'z', 'p', 'dq', 's', 'r', 'x', 'qq', '']
-FIXED = ['AL', 'rAX', 'CL', 'DX', 'AX', '1', 'ES', 'CS', 'SS', 'DS', 'FS', 'GS', 'b', 'v']
+SIZES = ['b', 'w', 'd', 'q', 'v', 'y', 'z', 'p', 'dq', 's', 'r', 'x', 'qq', 't', '']
+FIXED = ['AL', 'rAX', 'CL', 'DX', 'AX', '1', 'ST', 'STi', 'ES', 'CS', 'SS', 'DS', 'FS', 'GS', 'b', 'v']
 
 
 class Row:
@@ -205,18 +206,20 @@ def avx_ops(rows):
 def c_row(r):
     traits = '|'.join('TRAIT_' + t.upper() for t in r.traits) or '0'
     ops = ', '.join(f'{{ KIND_{k}, {s} }}' for k, s in r.operands)
-    arg, call = '0', 'NULL'
+    arg, call, x87 = '0', 'NULL', 'NULL'
     if r.builder in ('sys', 'avx_sys'):
         call = r.arg
     elif r.builder in ('sse', 'ssef') or r.builder in AVX_KINDS:
         arg = r.form
+    elif r.builder.startswith('x87'):
+        x87 = r.arg
     elif r.arg:
         arg = r.arg if r.arg.isdigit() else f'ARG_{r.builder}_{r.arg}'
     builder = builder_of(r)
     feature = 'CPU_' + r.feature if r.feature else '0'
     return (f'    {{ .op = OP_{r.mnemonic}, .map = {r.map}, .vex = {r.vex}, .opcode = 0x{r.opcode:02x}, .count = {r.count}, .prefix = {r.prefix}, '
             f'.digit = {r.digit}, .modrm = {r.modrm}, .mod = {r.mod}, .has_modrm = {str(r.has_modrm).lower()}, '
-            f'.build = build_{builder}, .arg = {arg}, .sys = {call}, .operand = {{ {ops} }}, .traits = {traits}, '
+            f'.build = build_{builder}, .arg = {arg}, .sys = {call}, .x87 = {x87}, .operand = {{ {ops} }}, .traits = {traits}, '
             f'.timing = TIMING_{r.timing}, .flags_read = 0x{flags(r.read):x}, .flags_written = 0x{flags(r.written):x}, '
             f'.flags_undefined = 0x{flags(r.undefined):x}, .text = "{r.text}", .exec = "{r.builder}{":" + r.arg if r.arg else ""}", .line = "{r.line}", .feature = {feature} }},')
 
@@ -268,6 +271,9 @@ def main():
     elif name == 'sys_functions.h':
         out = ['#ifndef X86_SYS_FUNCTIONS_H', '#define X86_SYS_FUNCTIONS_H', '#include "sim/cpu/cpu.h"']
         out += [f'sys_fn {f};' for f in unique(r.arg for r in rows if r.builder in ('sys', 'avx_sys'))] + ['#endif']
+    elif name == 'x87_functions.h':
+        out = ['#ifndef X86_X87_FUNCTIONS_H', '#define X86_X87_FUNCTIONS_H', '#include "sim/cpu/cpu.h"']
+        out += [f'x87_fn {f};' for f in unique(r.arg for r in rows if r.builder.startswith('x87'))] + ['#endif']
     elif name == 'sse_functions.h':
         out = ['#ifndef X86_SSE_FUNCTIONS_H', '#define X86_SSE_FUNCTIONS_H', '#include "sim/cpu/cpu.h"']
         lanes = [(o[2], int(o[1] == 'LANE_FAULTING')) for o in avx_ops(rows).values() if o[1].startswith('LANE')]

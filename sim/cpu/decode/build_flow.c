@@ -196,16 +196,6 @@ bool build_legacy(struct decoder *d, const struct x86_row *row)
     return emit_sys(d, fn[row->arg]);
 }
 
-bool build_x87(struct decoder *d, const struct x86_row *row)
-{
-    static sys_fn *const fn[] = {
-        [ARG_x87_wait] = x87_wait, [ARG_x87_fldcw] = x87_fldcw, [ARG_x87_fnstcw] = x87_fnstcw,
-        [ARG_x87_fnclex] = x87_fnclex, [ARG_x87_fninit] = x87_fninit, [ARG_x87_fnstsw] = x87_fnstsw,
-        [ARG_x87_fnstsw_ax] = x87_fnstsw_ax,
-    };
-    return emit_sys(d, fn[row->arg]);
-}
-
 bool build_stop(struct decoder *d, const struct x86_row *row)
 {
     (void)row;

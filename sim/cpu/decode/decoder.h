@@ -51,7 +51,6 @@ enum { ARG_loop_loop, ARG_loop_loope, ARG_loop_loopne, ARG_loop_jcxz };
 enum { ARG_string_movs, ARG_string_cmps, ARG_string_stos, ARG_string_lods, ARG_string_scas };
 enum { ARG_decimal_daa, ARG_decimal_das, ARG_decimal_aaa, ARG_decimal_aas, ARG_decimal_aam, ARG_decimal_aad };
 enum { ARG_legacy_pusha, ARG_legacy_popa, ARG_legacy_push_sreg };
-enum { ARG_x87_wait, ARG_x87_fldcw, ARG_x87_fnstcw, ARG_x87_fnclex, ARG_x87_fninit, ARG_x87_fnstsw, ARG_x87_fnstsw_ax };
 enum { ARG_sse_load_4 = 4, ARG_sse_load_8 = 8, ARG_sse_load_16 = 16 };
 enum { ARG_sse_store_4 = 4, ARG_sse_store_8 = 8, ARG_sse_store_16 = 16 };
 enum { ARG_avx_load_d, ARG_avx_load_q, ARG_avx_load_x };
@@ -95,12 +94,11 @@ bool operand_store(struct decoder *, unsigned bytes);
 unsigned conditional(const struct decoder *, unsigned form_any_o, unsigned condition);
 bool has_operand(const struct x86_row *, unsigned n, unsigned kind);
 
-/* --- functions behind builders (exec/legacy.c, string.c, x87.c) --------------------- */
+/* --- functions behind builders (exec/legacy.c, string.c) ---------------------------- */
 
 sys_fn legacy_push, legacy_pop, legacy_call, legacy_call_indirect, legacy_jmp, legacy_jmp_indirect, legacy_ret,
     legacy_jcc, legacy_loop, legacy_enter, legacy_leave, legacy_push_sreg, legacy_pusha, legacy_popa, legacy_decimal,
     core_unimplemented, core_too_long;
 sys_fn string_movs, string_cmps, string_stos, string_lods, string_scas;
-sys_fn x87_wait, x87_fldcw, x87_fnstcw, x87_fnclex, x87_fninit, x87_fnstsw, x87_fnstsw_ax;
 
 #endif

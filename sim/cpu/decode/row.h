@@ -21,11 +21,11 @@ enum operand_kind {
 /* Operand sizes as letters of the manual; SIZE_r is 4 or 8 by mode (64-bit: 8). */
 enum operand_size {
     SIZE_none, SIZE_b, SIZE_w, SIZE_d, SIZE_q, SIZE_v, SIZE_y, SIZE_z, SIZE_p, SIZE_dq, SIZE_s, SIZE_r,
-    SIZE_x, SIZE_qq,
+    SIZE_x, SIZE_qq, SIZE_t,
 };
 enum operand_fixed {
     FIX_none, FIX_AL, FIX_rAX, FIX_CL, FIX_DX, FIX_AX, FIX_1,
-    FIX_ES, FIX_CS, FIX_SS, FIX_DS, FIX_FS, FIX_GS, FIX_b, FIX_v,
+    FIX_ST, FIX_STi, FIX_ES, FIX_CS, FIX_SS, FIX_DS, FIX_FS, FIX_GS, FIX_b, FIX_v,
 };
 
 enum {
@@ -60,6 +60,7 @@ struct x86_row {
     struct { uint8_t kind, size; } operand[4]; /* [enum operand_kind], [enum operand_size or operand_fixed] */
     build_fn *build;
     sys_fn *sys;
+    x87_fn *x87;             /* what rows of the x87 builders do */
     const char *text;        /* "ADD Eb,Gb = 00 /r" */
     const char *exec;        /* the table's fourth column */
     const char *line;        /* "integer.tbl:12" */

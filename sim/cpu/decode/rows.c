@@ -2,6 +2,7 @@
 #include "sim/cpu/avx/avx.h"
 #include "sim/cpu/decode/decoder.h"
 #include "x86/sys_functions.h"
+#include "x86/x87_functions.h"
 
 #include "x86/opcode_rows.inc"
 

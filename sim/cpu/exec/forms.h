@@ -142,6 +142,13 @@ enum {
     X(avx_r, NONE, 256) X(avx_e, NONE, 64) X(avx_m_1, AT_X, 8) X(avx_m_2, AT_X, 16) X(avx_m_4, AT_X, 32) \
     X(avx_m_8, AT_X, 64) X(avx_m_16, AT_X, 128) X(avx_m_32, AT_X, 256)
 
+#define X87_OPS(X) \
+    X(x87_r, NONE, 64) X(x87_load_2, AT_X, 16) X(x87_load_4, AT_X, 32) X(x87_load_8, AT_X, 64) X(x87_load_10, AT_X, 80) \
+    X(x87_store_2, AT_X | STORE | BLIND, 16) X(x87_store_4, AT_X | STORE | BLIND, 32) \
+    X(x87_store_8, AT_X | STORE | BLIND, 64) X(x87_store_10, AT_X | STORE | BLIND, 80) \
+    X(x87_quiet_r, NONE, 64) X(x87_quiet_load, AT_X, 16) X(x87_quiet_store, AT_X | STORE | BLIND, 16) \
+    X(x87_wait, NONE, 64) X(x87_check, NONE, 64)
+
 #define ROW_FORM(n, d, s, mem, bits) X(n##_##d##s##_##bits, mem, bits)
 #define ROW_EXTEND(n, s, mem, from, to) X(n##to##_##s##_##from, mem, from)
 #define ROW_MULTIPLY(n, s, mem, bits, operands) X(n##operands##_##s##_##bits, mem, bits)
@@ -169,7 +176,7 @@ enum {
     SSE_MOVE_OPS(X) AVX_MOVE_OPS(X) PLAIN_BIT_OPS(ROW_UNARY) \
     CARRY_OPS(ROW_FORM) AVX_OPS(X) UNARY_OPS(ROW_PLACED) ROTATE_OPS(ROW_UNARY) VARIABLE_OPS(ROW_VARIABLE) \
     LOAD_OPS(ROW_PLACED) WIDE_OPS(ROW_WIDE) BIT_OPS(ROW_UNARY) SCAN_OPS(ROW_UNARY) FLAG_BIT_OPS(ROW_UNARY) DOUBLE_OPS(ROW_UNARY) \
-    EXCHANGE_OPS(ROW_UNARY) EA_OPS(ROW_EA) FLAG_OPS(ROW_FLAG) LOOP_OPS(ROW_UNARY) PLAIN_OPS(X) \
+    EXCHANGE_OPS(ROW_UNARY) EA_OPS(ROW_EA) FLAG_OPS(ROW_FLAG) LOOP_OPS(ROW_UNARY) PLAIN_OPS(X) X87_OPS(X) \
     PRODUCERS(ROW_JCC) PRODUCERS(ROW_SET) PRODUCERS(ROW_MOVE16) PRODUCERS(ROW_MOVE32) PRODUCERS(ROW_MOVE64)
 
 #define X(name, memory, bits) FORM_##name,

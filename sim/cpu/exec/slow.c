@@ -14,6 +14,7 @@
 #include "sim/cpu/event/breakpoint.h"
 #include "sim/cpu/exec/forms.h"
 #include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/x87/x87.h"
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
 #include "sim/time/timing.h"
@@ -229,13 +230,14 @@ static enum core_slow access_bounced(struct cpu *c, struct insn *r, uint64_t lin
         bounce_load(c, &b, info->memory & BLIND);
     }
     core->result = EXEC_OK;
+    core->withheld = false;
     run_bounced(c, r, linear, info->size, &b);
     transferred_rip_set = !core->fell;
     if (core->result != EXEC_OK) { /* the record raised a fault of its own (#XM) and has left */
         return LEFT;
     }
-    cpu_breakpoint_access(c, linear, info->size, !(info->memory & BLIND), store && !(info->memory & KEEP));
-    if (store && !(info->memory & KEEP)) {
+    cpu_breakpoint_access(c, linear, info->size, !(info->memory & BLIND), store && !(info->memory & KEEP) && !core->withheld);
+    if (store && !(info->memory & KEEP) && !core->withheld) {
         uint64_t rip = c->rip;
         if (mmio) {
             exact_begin(c, r);
@@ -296,6 +298,27 @@ void core_slow(struct cpu *c, struct insn *r)
     case RETRY: return r->fn(c, r);
     case GO_ON: return r[1].fn(c, r + 1);
     case LEFT: return;
+    }
+}
+
+/* An x87 exception that is not masked comes before the instruction. */
+static enum core_slow __attribute__((noinline)) x87_error(struct cpu *c, struct insn *r)
+{
+    exact_begin(c, r);
+    c->core->result = x87_wait_for_errors(c);
+    if (c->core->result != EXEC_FAULT) {
+        core_charge(c, r->remaining);
+    }
+    if (c->core->result == EXEC_JUMP) { /* wait for the interrupt: the time of an instruction passes */
+        core_refund(c, r->remaining - 1u);
+    }
+    return c->core->result == EXEC_OK ? RETRY : LEFT;
+}
+
+void core_x87_error(struct cpu *c, struct insn *r)
+{
+    if (x87_error(c, r) == RETRY) {
+        return r->fn(c, r);
     }
 }
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "sim/machine.h"
+
 uint16_t x87_status(const struct cpu *c)
 {
     unsigned sw = c->x87.sw | (unsigned)c->x87.top << X87_TOP_SHIFT;
@@ -13,11 +15,28 @@ void x87_set_status(struct cpu *c, uint16_t sw)
 {
     c->x87.sw = sw & X87_SW_KEPT;
     c->x87.top = sw >> X87_TOP_SHIFT & 7;
+    x87_errors_changed(c);
 }
 
 void x87_set_control(struct cpu *c, uint16_t cw)
 {
     c->x87.cw = (cw & X87_CW_DEFINED) | X87_CW_ONE;
+    x87_errors_changed(c);
+}
+
+void x87_errors_changed(struct cpu *c)
+{
+    if (c->x87.ferr && !x87_is_pending(c)) {
+        c->x87.ferr = c->x87.ignne = false;
+        if (c->machine->fpu_error) {
+            c->machine->fpu_error(c->machine, false);
+        }
+    }
+}
+
+void x87_ignore_errors(struct cpu *c)
+{
+    c->x87.ignne = c->x87.ferr;
 }
 
 /* SDM Vol 1 "x87 FPU Tag Word". */
@@ -56,11 +75,12 @@ void x87_init(struct cpu *c)
     c->x87.sw = c->x87.op = c->x87.cs = c->x87.ds = 0;
     c->x87.top = c->x87.full = 0;
     c->x87.ip = c->x87.dp = 0;
+    x87_errors_changed(c);
 }
 
 void x87_reset(struct cpu *c)
 {
-    memset(&c->x87, 0, sizeof c->x87);
+    x87_image_init(c);
     c->x87.cw = X87_CW_RESET;
     c->x87.full = 0xff; /* all registers hold +0.0 */
 }
@@ -93,10 +113,10 @@ void x87_image_get(struct cpu *c, const uint8_t image[X87_IMAGE_SIZE], bool wide
 {
     uint16_t cw, sw, op;
 
+    x87_image_init(c);
     memcpy(&cw, image + AT_CW, 2);
     memcpy(&sw, image + AT_SW, 2);
     memcpy(&op, image + AT_OP, 2);
-    memset(&c->x87, 0, sizeof c->x87);
     x87_set_control(c, cw);
     x87_set_status(c, sw);
     c->x87.full = image[AT_TAGS];
@@ -114,12 +134,12 @@ void x87_image_get(struct cpu *c, const uint8_t image[X87_IMAGE_SIZE], bool wide
 
 void x87_image_init(struct cpu *c)
 {
-    memset(&c->x87, 0, sizeof c->x87);
+    memset(c->x87.reg, 0, sizeof c->x87.reg);
     x87_init(c);
 }
 
 bool x87_image_is_initial(const struct cpu *c)
 {
-    static const struct x87 initial = { .cw = X87_CW_INIT };
+    struct x87 initial = { .cw = X87_CW_INIT, .ferr = c->x87.ferr, .ignne = c->x87.ignne };
     return !memcmp(&c->x87, &initial, sizeof initial);
 }

@@ -10,6 +10,7 @@
 #ifndef SIM_CPU_X87_STATE_H
 #define SIM_CPU_X87_STATE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 union x87_register { uint64_t u64[2]; uint16_t u16[8]; uint8_t u8[16]; };
@@ -22,7 +23,9 @@ struct x87 {
     uint8_t full;       /* registers that are not empty [bit per physical register] */
     uint16_t op;        /* last instruction: opcode [11 bits] */
     uint16_t cs, ds;    /* ... its code segment, its operand's segment [selectors] */
-    uint16_t pad[2];    /* zero */
+    bool ferr;          /* FERR#: with CR0.NE = 0 the board was told of an error */
+    bool ignne;         /* IGNNE#: the board wants the error ignored while it lasts */
+    uint16_t pad;       /* zero */
     uint64_t ip, dp;    /* ... and their offsets */
 };
 

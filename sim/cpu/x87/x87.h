@@ -35,6 +35,12 @@ static inline bool x87_is_pending(const struct cpu *c)
     return c->x87.sw & ~c->x87.cw & X87_EXCEPTIONS;
 }
 
+/* CR0.NE = 0 and IGNNE#: it is not looked at. */
+static inline bool x87_is_ignored(const struct cpu *c)
+{
+    return c->x87.ignne && !(c->cr0 & 1u << 5);
+}
+
 static inline union x87_register *x87_st(struct cpu *c, unsigned i)
 {
     return &c->x87.reg[(c->x87.top + i) & 7];
@@ -45,6 +51,14 @@ void x87_set_status(struct cpu *, uint16_t);
 uint16_t x87_tags(const struct cpu *);             /* the whole tag word: valid, zero, special, empty */
 void x87_set_tags(struct cpu *, uint16_t);         /* keeps only which are empty */
 void x87_set_control(struct cpu *, uint16_t);      /* only bits that exist */
+
+/* Before an instruction that waits.  EXEC_OK; or EXEC_FAULT with #MF; or, when errors go through the
+ * interrupt controller (CR0.NE = 0), EXEC_JUMP: rip stays, look at interrupts and try again. */
+enum exec_result x87_wait_for_errors(struct cpu *);
+/* For the board, with CR0.NE = 0 (SDM Vol 1 "MS-DOS Compatibility Sub-mode"): machine->fpu_error is called with true when
+ * an error waits, with false when it is gone; until then the board may have it ignored. */
+void x87_errors_changed(struct cpu *);             /* after flags or masks were written */
+void x87_ignore_errors(struct cpu *);              /* IGNNE#, until FERR# is gone */
 
 void x87_reset(struct cpu *);                      /* RESET: FNINIT's opposite, see SDM */
 void x87_init(struct cpu *);                       /* FNINIT; the registers' contents stay */
