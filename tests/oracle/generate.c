@@ -237,6 +237,26 @@ static bool takes_bitmap(const struct x86_row *row)
     return exec_is(row, "sys:sys_xsave") || exec_is(row, "sys:sys_xrstor");
 }
 
+/* A gather's: base, displacement and a vector of mostly small indices. */
+static void choose_vsib(struct oracle_case *c, struct encoding *e, uint64_t *seed)
+{
+    unsigned registers = c->mode32 ? 8 : 16, reg = (e->modrm >> 3 & 7u) | (e->rex & 4u) << 1;
+    e->has_sib = true;
+    e->base = oracle_random(seed) % registers;
+    do {
+        e->index = oracle_random(seed) % registers;
+    } while ((e->index == reg || e->index == e->vvvv) && !oracle_chance(seed, 10));
+    e->scale = oracle_random(seed) % 4;
+    e->displacement = oracle_chance(seed, 50) ? 0 : -0x1000;
+    for (unsigned i = 0; i < 4; i++) {
+        union xmm *half = i < 2 ? &c->in.xmm[e->index] : &c->in.ymm_high[e->index];
+        uint64_t small = oracle_random(seed) % 64 - 32, other = oracle_random(seed) % 64 - 32;
+        if (oracle_chance(seed, 90)) { /* odd opcodes take quadwords */
+            half->u64[i % 2] = c->row->opcode & 1 ? small : (uint32_t)small | other << 32;
+        }
+    }
+}
+
 /* Picks base, index and displacement such that they reach c->target, and sets
  * the registers accordingly. */
 static void choose_address(struct oracle_case *c, struct encoding *e, uint64_t *seed)
@@ -244,6 +264,10 @@ static void choose_address(struct oracle_case *c, struct encoding *e, uint64_t *
     unsigned registers = c->mode32 ? 8 : 16;
     uint64_t form = oracle_random(seed) % 100;
 
+    if (c->row->traits & TRAIT_VSIB) {
+        choose_vsib(c, e, seed);
+        return;
+    }
     e->base = e->index = 16;
     if (form < 10 || (c->sequence && memory_size(c))) { /* no registers */
         bool relative = !c->mode32 && (c->sequence ? form < 60 : form < 6);
@@ -282,7 +306,7 @@ static void encode_address(struct oracle_case *c, struct encoding *e, unsigned b
         segment_base += e->prefixes[i] == 0x65 ? ORACLE_DATA + ORACLE_GS_OFFSET : 0;
     }
     uint64_t ea = c->target - segment_base;
-    uint64_t indexed = e->index == 16 ? 0 : c->in.gpr[e->index] << e->scale;
+    uint64_t indexed = e->index == 16 || c->row->traits & TRAIT_VSIB ? 0 : c->in.gpr[e->index] << e->scale;
     unsigned mod = 0, size = 4;
 
     e->sib = (uint8_t)(e->scale << 6 | (e->index == 16 ? 4 : e->index & 7) << 3 |

@@ -52,10 +52,11 @@ static void change(struct oracle_case *c, uint64_t *seed)
     }
 }
 
-/* Opmasks, VNNI, GFNI and the 256-bit forms of AES and PCLMULQDQ: this Capstone does not know them all. */
+/* Opmasks, VNNI, GFNI and the 256-bit forms of AES and PCLMULQDQ: this Capstone does not know them all.  VPERMQ and
+ * VPERMPD: AMD's processors ignore their VEX.W. */
 static const struct { uint8_t map, first, last; } vex_only[] = {
     { 1, 0x41, 0x4b }, { 1, 0x90, 0x99 }, { 2, 0x50, 0x53 }, { 2, 0xcf, 0xcf }, { 2, 0xdc, 0xdf },
-    { 3, 0x30, 0x33 }, { 3, 0x44, 0x44 }, { 3, 0xce, 0xcf },
+    { 3, 0x00, 0x01 }, { 3, 0x30, 0x33 }, { 3, 0x44, 0x44 }, { 3, 0xce, 0xcf },
 };
 
 static bool in_range(uint8_t value, uint8_t first, uint8_t last)

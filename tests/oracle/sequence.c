@@ -27,7 +27,7 @@ static unsigned keep(const struct x86_row *row)
         { "x87:x87_fucomi", 0 }, { "x87:x87_fsin", 0 }, { "x87:x87_fcos", 0 }, { "x87:x87_fptan", 0 }, { "x87:x87_fpatan", 0 },
         { "x87:x87_f2xm1", 0 }, { "x87:x87_fyl2x", 0 }, { "x87", 12 }, { "xlat", 0 }, { "sse:sse_rcp", 0 },
         { "sse:sse_rsqrt", 0 }, { "flag:std", 0 }, { "muldiv:div", 10 }, { "muldiv:idiv", 10 }, { "sse", 20 }, { "avx:sse_rcp", 0 },
-        { "avx:sse_rsqrt", 0 }, { "avx", 20 },
+        { "avx:sse_rsqrt", 0 }, { "avx_sys", 0 }, { "avx", 20 },
         { "decimal", 20 },
     };
     for (unsigned i = 0; i < sizeof weights / sizeof weights[0]; i++) {

@@ -193,7 +193,7 @@ def avx_ops(rows):
         if r.builder not in AVX_KINDS:
             continue
         kind = AVX_KINDS[r.builder]
-        to = 'FLAGS' if r.written else 'GENERAL' if r.operands[0][0] == 'G' else 'VECTOR'
+        to = 'FLAGS' if r.written else 'GENERAL' if r.operands[0][0] in 'GE' else 'VECTOR'
         wide = r.operands[0][1] in ('SIZE_x', 'SIZE_qq')
         second = [o for o in r.operands if o[0] in 'WU'][-1:]
         shared = int(kind.startswith('LANE') and wide and second != [] and second[0][1] == 'SIZE_dq')

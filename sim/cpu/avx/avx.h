@@ -12,6 +12,8 @@
  * Second, faults.  Exception flags of all lanes count together (SDM Vol 1
  * "SIMD Floating-Point Exceptions"): they are collected while the lanes are computed, then
  * committed, and only without an unmasked one does the destination change.
+ *
+ * Masked moves and gathers (memory.c) and VCVTPS2PH to memory (half.c) are system-shaped rows: memory is theirs.
  */
 #ifndef SIM_CPU_AVX_AVX_H
 #define SIM_CPU_AVX_AVX_H
@@ -51,7 +53,5 @@ enum avx_field { AVX_IMM = 16, AVX_FIRST = 24 /* register */, AVX_THIRD = 32 /* 
 /* 'dst' is a vector register's number or a general register's slot, as the row says.  EXEC_FAULT: #XM or #UD,
  * nothing but MXCSR's flags has changed. */
 enum exec_result avx_execute(struct cpu *, unsigned dst, uint64_t operation);
-
-/* Gathers (gather.c), masked moves (mask.c): system-shaped rows, memory is theirs. */
 
 #endif

@@ -13,4 +13,7 @@
 #define AVX_WHOLE(name) void avx_##name(AVX_PARAMETERS)
 #define AVX_WHOLE_FAULTING(name) enum exec_result avx_##name(AVX_PARAMETERS)
 
+/* What a write would fault with, before anything is written. */
+enum exec_result avx_probe_write(struct cpu *, uint64_t linear, unsigned size);
+
 #endif

@@ -6,6 +6,16 @@
 
 enum { MAX_BYTES = sizeof(union ymm) };
 
+enum exec_result avx_probe_write(struct cpu *cpu, uint64_t linear, unsigned size)
+{
+    unsigned room = 4096 - (unsigned)(linear & 4095), first = room < size ? room : size;
+    uint8_t *host;
+    uint64_t spa;
+
+    TRY(mmu_fill(cpu, linear, first, ACCESS_WRITE, &host, &spa));
+    return first < size ? mmu_fill(cpu, linear + first, size - first, ACCESS_WRITE, &host, &spa) : EXEC_OK;
+}
+
 static union ymm read_register(const struct cpu *cpu, unsigned n)
 {
     return (union ymm){ .lane = { cpu->xmm[n], cpu->ymm_high[n] } };
@@ -19,7 +29,7 @@ static void write_register(struct cpu *cpu, unsigned n, const union ymm *value)
 
 static uint64_t wrap(const struct sys_insn *insn, uint64_t ea)
 {
-    return insn->address_size == 8 ? ea : insn->address_size == 4 ? (uint32_t)ea : (uint16_t)ea;
+    return insn->address_size == 8 ? ea : (uint32_t)ea;
 }
 
 static bool is_selected(const union ymm *mask, unsigned element, unsigned size)
@@ -41,23 +51,12 @@ static enum exec_result masked_load(struct cpu *cpu, const struct sys_insn *insn
     for (unsigned i = 0; i < vector_bytes(insn) / size; i++) {
         uint64_t linear;
         if (is_selected(&mask, i, size)) {
-            TRY(cpu_linear(cpu, insn->segment, wrap(insn, insn->ea + i * size), size, ACCESS_READ, &linear));
+            TRY(cpu_linear(cpu, insn->segment, insn->ea + i * size, size, ACCESS_READ, &linear));
             TRY(cpu_read(cpu, linear, value.u8 + i * size, size));
         }
     }
     write_register(cpu, insn->reg, &value);
     return EXEC_OK;
-}
-
-/* What a write would fault with: a page at a time. */
-static enum exec_result probe(struct cpu *cpu, uint64_t linear, unsigned size)
-{
-    unsigned room = 4096 - (unsigned)(linear & 4095), first = room < size ? room : size;
-    uint8_t *host;
-    uint64_t spa;
-
-    TRY(mmu_fill(cpu, linear, first, ACCESS_WRITE, &host, &spa));
-    return first < size ? mmu_fill(cpu, linear + first, size - first, ACCESS_WRITE, &host, &spa) : EXEC_OK;
 }
 
 static enum exec_result masked_store(struct cpu *cpu, const struct sys_insn *insn, unsigned size)
@@ -67,8 +66,8 @@ static enum exec_result masked_store(struct cpu *cpu, const struct sys_insn *ins
 
     for (unsigned i = 0; i < vector_bytes(insn) / size; i++) {
         if (is_selected(&mask, i, size)) {
-            TRY(cpu_linear(cpu, insn->segment, wrap(insn, insn->ea + i * size), size, ACCESS_WRITE, &linear[i]));
-            TRY(probe(cpu, linear[i], size));
+            TRY(cpu_linear(cpu, insn->segment, insn->ea + i * size, size, ACCESS_WRITE, &linear[i]));
+            TRY(avx_probe_write(cpu, linear[i], size));
         }
     }
     for (unsigned i = 0; i < vector_bytes(insn) / size; i++) {

@@ -64,6 +64,17 @@ bool build_avx_store_high(struct decoder *d, const struct x86_row *row)
     return emit_to(d, FORM_sse_store_high, reg_number(d), 0);
 }
 
+/* VEXTRACTF128 to memory. */
+bool build_avx_store_lane(struct decoder *d, const struct x86_row *row)
+{
+    (void)row;
+    if (avx_off(d)) {
+        return true;
+    }
+    operand_memory(d);
+    return emit_to(d, d->d.sys.imm & 1 ? FORM_avx_store_upper : FORM_sse_store_16, reg_number(d), 0);
+}
+
 bool build_avx_from_gpr(struct decoder *d, const struct x86_row *row)
 {
     (void)row;
@@ -169,6 +180,18 @@ static uint64_t operation(const struct decoder *d, const struct x86_row *row)
     return row->arg | imm << AVX_IMM | first << AVX_FIRST | third << AVX_THIRD | (uint64_t)is_256(d, row) << AVX_WIDE;
 }
 
+/* VPEXTRB and its kind: to a general register or, through temp, to memory.  The address comes after the operation, as its
+ * record looks at the record behind it. */
+static bool build_extract(struct decoder *d, const struct x86_row *row)
+{
+    emit_to(d, FORM_avx_r, is_register(d) ? slot_of(d, d->d.sys.rm, 8) : SLOT_TEMP, reg_number(d));
+    if (is_register(d)) {
+        return true;
+    }
+    operand_memory(d);
+    return operand_store(d, vector_bytes(d, row->operand[0].size));
+}
+
 bool build_avx(struct decoder *d, const struct x86_row *row)
 {
     static const unsigned memory[] = { FORM_avx_m_1, FORM_avx_m_2, FORM_avx_m_4, FORM_avx_m_8, FORM_avx_m_16, FORM_avx_m_32 };
@@ -185,8 +208,11 @@ bool build_avx(struct decoder *d, const struct x86_row *row)
     } else if (has_operand(row, 0, KIND_H)) {
         dst = d->d.sys.vvvv;
     }
-    operand_memory(d);
     d->fields.imm = (int64_t)operation(d, row);
+    if (has_operand(row, 0, KIND_E)) {
+        return build_extract(d, row);
+    }
+    operand_memory(d);
     if (has_operand(row, 0, KIND_U)) { /* a register to ModRM.rm */
         return emit_to(d, FORM_avx_r, rm_number(d), reg_number(d));
     }

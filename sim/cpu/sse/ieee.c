@@ -22,7 +22,7 @@ void ieee_assert_host(void)
 
 static uint64_t sign_bit(const struct ieee_format *f, bool sign)
 {
-    return (uint64_t)sign << (f->fraction == binary32.fraction ? 31 : 63);
+    return (uint64_t)sign << f->sign;
 }
 
 static uint64_t exponent_ones(const struct ieee_format *f)
@@ -188,7 +188,7 @@ static void note_denormal(struct ieee_env *env, const struct ieee_num *a, const 
 
 /* --- add, multiply, divide, square root ------------------------------------- */
 
-static ieee_wide shift_right_jam(ieee_wide v, unsigned by)
+ieee_wide ieee_shift_right_jam(ieee_wide v, unsigned by)
 {
     if (by == 0) {
         return v;
@@ -205,9 +205,7 @@ static unsigned wide_clz(ieee_wide v)
     return (unsigned)(high ? __builtin_clzll(high) : 64 + __builtin_clzll((uint64_t)v));
 }
 
-/* Rounds v * 2^(exp - 127), v != 0. */
-static uint64_t pack_wide(const struct ieee_format *f, struct ieee_env *env, bool sign, int exp,
-                          ieee_wide v)
+uint64_t ieee_pack_wide(const struct ieee_format *f, struct ieee_env *env, bool sign, int exp, ieee_wide v)
 {
     unsigned shift = wide_clz(v);
     v <<= shift;
@@ -223,12 +221,12 @@ static uint64_t add_finite(const struct ieee_format *f, struct ieee_env *env, st
         a = larger;
     }
     ieee_wide x = (ieee_wide)a.sig << 63;
-    ieee_wide y = shift_right_jam((ieee_wide)b.sig << 63, (unsigned)(a.exp - b.exp));
+    ieee_wide y = ieee_shift_right_jam((ieee_wide)b.sig << 63, (unsigned)(a.exp - b.exp));
     x = a.sign == b.sign ? x + y : x - y;
     if (x == 0) {
         return ieee_zero(f, ieee_rounding(env) == ROUND_DOWN);
     }
-    return pack_wide(f, env, a.sign, a.exp + 1, x);
+    return ieee_pack_wide(f, env, a.sign, a.exp + 1, x);
 }
 
 static uint64_t add(const struct ieee_format *f, struct ieee_env *env, uint64_t a_bits,
@@ -277,7 +275,7 @@ static uint64_t multiply(const struct ieee_format *f, struct ieee_env *env, uint
     if (infinite || zero) {
         return infinite ? ieee_infinity(f, sign) : ieee_zero(f, sign);
     }
-    return pack_wide(f, env, sign, a.exp + b.exp + 1, (ieee_wide)a.sig * b.sig);
+    return ieee_pack_wide(f, env, sign, a.exp + b.exp + 1, (ieee_wide)a.sig * b.sig);
 }
 
 static uint64_t divide_finite(const struct ieee_format *f, struct ieee_env *env, bool sign,

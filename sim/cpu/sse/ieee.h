@@ -58,8 +58,17 @@ uint64_t f64_min(struct ieee_env *, uint64_t, uint64_t);
 uint64_t f64_max(struct ieee_env *, uint64_t, uint64_t);
 enum ieee_order f64_compare(struct ieee_env *, uint64_t, uint64_t, bool quiet);
 
+/* a * b + c, rounded once; 'negate' the product, the addend, or both. */
+enum { IEEE_NEGATE_PRODUCT = 1, IEEE_NEGATE_ADDEND = 2 };
+uint32_t f32_fma(struct ieee_env *, uint32_t a, uint32_t b, uint32_t c, unsigned negate);
+uint64_t f64_fma(struct ieee_env *, uint64_t a, uint64_t b, uint64_t c, unsigned negate);
+
 uint64_t f32_to_f64(struct ieee_env *, uint32_t);
 uint32_t f64_to_f32(struct ieee_env *, uint64_t);
+/* Half precision: neither DAZ nor DE on the way up, no flush-to-zero on the way down (SDM Vol 1 "Half-Precision
+ * Floating-Point Conversion"). */
+uint32_t f16_to_f32(struct ieee_env *, uint16_t);
+uint16_t f32_to_f16(struct ieee_env *, uint32_t);
 uint32_t f32_from_int(struct ieee_env *, int64_t);
 uint64_t f64_from_int(struct ieee_env *, int64_t);
 /* 'bits' is 32 or 64; out of range and NaN give the integer indefinite. */

@@ -40,6 +40,24 @@ uint32_t f64_to_f32(struct ieee_env *env, uint64_t a)
     return f64_quick_to_f32(env->mxcsr, a, &quick) ? quick : (uint32_t)convert(&binary64, &binary32, env, a);
 }
 
+static const struct ieee_format binary16 = { 10, -14, 15, 15 };
+
+uint32_t f16_to_f32(struct ieee_env *env, uint16_t a)
+{
+    struct ieee_env quiet = { .mxcsr = env->mxcsr & ~(uint32_t)MXCSR_DAZ };
+    uint32_t result = (uint32_t)convert(&binary16, &binary32, &quiet, a);
+    env->flags |= quiet.flags & MXCSR_IE; /* a half is always a normal single */
+    return result;
+}
+
+uint16_t f32_to_f16(struct ieee_env *env, uint32_t a)
+{
+    struct ieee_env unflushed = { .mxcsr = env->mxcsr & ~(uint32_t)MXCSR_FTZ };
+    uint16_t result = (uint16_t)convert(&binary32, &binary16, &unflushed, a);
+    env->flags |= unflushed.flags;
+    return result;
+}
+
 /* --- from and to integers -------------------------------------------------------- */
 
 static uint64_t from_int(const struct ieee_format *f, struct ieee_env *env, int64_t v)

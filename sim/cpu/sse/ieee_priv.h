@@ -10,10 +10,11 @@ typedef unsigned __int128 ieee_wide;
 struct ieee_format {
     unsigned fraction; /* [bits], without the hidden one */
     int emin, emax;    /* of normal numbers, unbiased; the bias is emax */
+    unsigned sign;     /* its bit */
 };
 
-static const struct ieee_format binary32 = { 23, -126, 127 };
-static const struct ieee_format binary64 = { 52, -1022, 1023 };
+static const struct ieee_format binary32 = { 23, -126, 127, 31 };
+static const struct ieee_format binary64 = { 52, -1022, 1023, 63 };
 
 enum ieee_kind { IEEE_ZERO, IEEE_FINITE, IEEE_INFINITY, IEEE_QNAN, IEEE_SNAN };
 
@@ -36,6 +37,11 @@ uint64_t ieee_round_pack(const struct ieee_format *, struct ieee_env *, bool sig
 /* sig / 2^shift rounded to an integer; '*inexact' tells whether bits were lost. */
 uint64_t ieee_round_shift(uint64_t sig, unsigned shift, bool sticky, bool sign, enum rounding,
                           bool *inexact);
+
+/* Rounds v * 2^(exp - 127), v != 0. */
+uint64_t ieee_pack_wide(const struct ieee_format *, struct ieee_env *, bool sign, int exp, ieee_wide v);
+/* What is shifted out shows in the last bit. */
+ieee_wide ieee_shift_right_jam(ieee_wide v, unsigned by);
 
 uint64_t ieee_infinity(const struct ieee_format *, bool sign);
 uint64_t ieee_zero(const struct ieee_format *, bool sign);
