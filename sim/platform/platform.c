@@ -241,26 +241,6 @@ elcr_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
     }
 }
 
-/* Each processor sees its own local APIC at the same address. Outside of a
- * processor's turn (a debugger looking around) it is the first one's. */
-static struct cpu *
-page_owner(const struct platform *p)
-{
-    return p->machine->running ? p->machine->running : p->machine->cpu[0];
-}
-
-static uint64_t
-lapic_read(void *ctx, uint64_t offset, unsigned size)
-{
-    return apic_mmio_read(page_owner(ctx), (unsigned)offset, size);
-}
-
-static void
-lapic_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
-{
-    apic_mmio_write(page_owner(ctx), (unsigned)offset, size, value);
-}
-
 static void
 map_regions(struct platform *p)
 {
@@ -279,11 +259,9 @@ map_regions(struct platform *p)
         mem_port_map(mem, port[i].port, port[i].count, &port[i].region);
     }
     const struct mem_region ioapic = { "ioapic", ioapic_read, ioapic_write, p->ioapic };
-    const struct mem_region lapic = { "lapic", lapic_read, lapic_write, p };
     mem_mmio_map(mem, IOAPIC_BASE, IOAPIC_SIZE, &ioapic);
     const struct mem_region hpet = { "hpet", hpet_read, hpet_write, p->hpet };
     mem_mmio_map(mem, HPET_BASE, HPET_SIZE, &hpet);
-    mem_mmio_map(mem, LAPIC_BASE, LAPIC_SIZE, &lapic);
 }
 
 /* --- life --------------------------------------------------------------------- */

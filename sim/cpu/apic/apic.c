@@ -7,6 +7,7 @@
 #include "sim/base/state.h"
 #include "sim/base/trace.h"
 #include "sim/cpu/apic/apic_priv.h"
+#include "sim/cpu/model/model.h"
 #include "sim/machine.h"
 
 /* --- bit vectors of 256 -------------------------------------------------------- */
@@ -212,9 +213,10 @@ enum exec_result apic_base_write(struct cpu *cpu, uint64_t value)
 {
     uint64_t old = cpu->msr.apic_base;
     uint64_t mode = APIC_BASE_ENABLE | APIC_BASE_X2APIC;
+    uint64_t address = ((1ull << cpu_physical_bits(cpu)) - 1) & ~0xfffull;
     bool enable = value & APIC_BASE_ENABLE, x2 = value & APIC_BASE_X2APIC;
 
-    if (value & ~(APIC_BASE_ADDRESS | mode | APIC_BASE_BSP) || (x2 && !enable) ||
+    if (value & ~(address | mode | APIC_BASE_BSP) || (x2 && (!enable || !cpu_has(cpu, CPU_X2APIC))) ||
         (x2 && !(old & APIC_BASE_ENABLE)) || (!x2 && enable && old & APIC_BASE_X2APIC)) {
         return cpu_raise_error(cpu, X_GP, 0);
     }

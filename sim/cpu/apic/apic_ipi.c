@@ -114,10 +114,10 @@ bool apic_deliver_msi(struct machine *machine, uint64_t address, uint32_t data)
     if ((address & MSI_ADDRESS_MASK) != MSI_ADDRESS) {
         return false;
     }
-    bool redirection = address >> 3 & 1;
+    /* Bit 3, the redirection hint, is one: bit 2 says logical or physical for it too, as software relies on. */
     struct apic_message m = {
         .destination = address >> 12 & 0xff, .vector = (uint8_t)data, .mode = data >> 8 & 7,
-        .logical = redirection && address >> 2 & 1, .level = data >> 15 & 1,
+        .logical = address >> 2 & 1, .level = data >> 15 & 1,
         .deassert = (data >> 15 & 1) && !(data >> 14 & 1),
     };
     return !m.deassert && apic_deliver(machine, &m);
@@ -175,7 +175,8 @@ void apic_icr_write(struct cpu *cpu, uint32_t low, uint32_t destination)
     if (fixed) {
         m.level = false; /* "the trigger mode is ignored" but for INIT level de-assert */
     }
-    if (shorthand == SHORTHAND_SELF) {
+    bool own = shorthand == SHORTHAND_NONE && !m.logical && m.destination == apic_id(cpu);
+    if (shorthand == SHORTHAND_SELF || own) { /* never leaves the processor */
         accept(cpu, &m);
         return;
     }

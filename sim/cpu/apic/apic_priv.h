@@ -30,9 +30,8 @@ enum { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_CO
 #define APIC_BASE_BSP (1ull << 8)
 #define APIC_BASE_X2APIC (1ull << 10)
 #define APIC_BASE_ENABLE (1ull << 11)
-#define APIC_BASE_ADDRESS 0x3ffffffff000ull
 #define APIC_BASE_RESET 0xfee00000ull
-#define APIC_VERSION 0x00050015u /* version 15H, six LVT entries, no EOI-broadcast suppression */
+#define APIC_VERSION 0x00050014u /* version 14H, six LVT entries, no EOI-broadcast suppression */
 
 enum { IPIS_IN_FLIGHT = 256 };
 

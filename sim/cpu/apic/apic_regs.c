@@ -137,17 +137,8 @@ static bool page_access_ok(struct cpu *cpu, unsigned offset, unsigned size, uint
     return rules[number].page & wanted;
 }
 
-/* "In x2APIC mode, the memory mapped interface is disabled"; so it is while the APIC is. */
-static bool page_is_there(const struct cpu *cpu)
-{
-    return apic_is_enabled(cpu) && !apic_is_x2(cpu);
-}
-
 uint64_t apic_mmio_read(struct cpu *cpu, unsigned offset, unsigned size)
 {
-    if (!page_is_there(cpu)) {
-        return UINT64_MAX >> (64 - 8 * size);
-    }
     /* A narrow read inside the register's four bytes sees its part of them. */
     unsigned base = offset & ~3u, shift = (offset & 3) * 8;
 
@@ -160,7 +151,7 @@ uint64_t apic_mmio_read(struct cpu *cpu, unsigned offset, unsigned size)
 
 void apic_mmio_write(struct cpu *cpu, unsigned offset, unsigned size, uint64_t value)
 {
-    if (page_is_there(cpu) && page_access_ok(cpu, offset, size, WO)) {
+    if (page_access_ok(cpu, offset, size, WO)) {
         write_register(cpu, offset >> 4, (uint32_t)value);
     }
 }

@@ -16,7 +16,7 @@ static bool is_own_apic_page(const struct cpu *cpu, uint64_t spa)
 {
     uint64_t base = cpu->msr.apic_base;
 
-    return (spa & MMU_PAGE_MASK) == (base & 0x3ffffffff000ull) &&
+    return (spa & MMU_PAGE_MASK) == (base & ~0xfffull) &&
            (base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == APIC_BASE_ENABLE;
 }
 

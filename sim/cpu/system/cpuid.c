@@ -14,7 +14,7 @@ enum {
     LEAF1_ON_AMD_TOO = 0x0183f3ff,  /* EDX bits that 80000001H repeats */
 };
 
-_Static_assert(CLOCK_TSC_PER_CRYSTAL == 84 && CLOCK_CRYSTAL_HZ == 25000000, "leaf 15H of the models says so too");
+_Static_assert(CLOCK_TSC_PER_CRYSTAL == 21 && CLOCK_CRYSTAL_HZ == 100000000, "leaf 15H of the models says so too");
 
 static const struct { uint32_t leaf; uint8_t subleaf, reg, bit; } places[CPU_FEATURE_COUNT] = {
 #define FEATURE(name, leaf, subleaf, reg, bit, state) [CPU_##name] = { leaf, subleaf, reg, bit },

@@ -383,19 +383,6 @@ impossible_configurations_are_refused_with_the_limits(void **unused)
     }
 }
 
-static void
-the_apic_page_is_the_running_processors_own(void **unused)
-{
-    (void)unused;
-    struct machine *m = fake_machine(3, MIB);
-    for (unsigned i = 0; i < 3; i++) {
-        m->running = m->cpu[i];
-        assert_int_equal(rd32(m, 0xFEE00020) >> 24, i);
-    }
-    m->running = NULL;
-    machine_free(m);
-}
-
 int
 main(void)
 {
@@ -413,7 +400,6 @@ main(void)
         cmocka_unit_test(a_loaded_machine_continues_like_the_saved_one),
         cmocka_unit_test(a_state_of_another_machine_is_refused),
         cmocka_unit_test(impossible_configurations_are_refused_with_the_limits),
-        cmocka_unit_test(the_apic_page_is_the_running_processors_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
