@@ -3,6 +3,7 @@
 
 #include "sim/cpu/event/event.h"
 #include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/model/model.h"
 #include "spec/x86/system.h"
 
 enum { BREAKPOINTS = 4, PAGE_SHIFT = 12 };
@@ -110,8 +111,9 @@ enum exec_result cpu_breakpoint_fetch(struct cpu *cpu, uint64_t linear)
 {
     uint64_t hits = 0;
 
-    /* A string instruction that goes on does not start; RF and MOV SS hold an instruction breakpoint off. */
-    if (cpu->rflags_rest & RFLAGS_RF || cpu->in_string || cpu->shadow_movss) {
+    /* A string instruction that goes on does not start.  RF holds an instruction breakpoint off, and so does MOV SS on
+     * Intel's processors. */
+    if (cpu->rflags_rest & RFLAGS_RF || cpu->in_string || (cpu->shadow_movss && !cpu_is_amd(cpu))) {
         return EXEC_OK;
     }
     for (unsigned n = 0; n < BREAKPOINTS; n++) {
