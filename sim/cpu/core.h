@@ -26,12 +26,13 @@ struct jump {
 };
 #define JUMP_NO_KEY 0x0000deadbeef0001ull /* stamps are never 0 and addresses canonical: no such key */
 
-/* An instruction that crosses pages is decoded for this processor alone and
+/* An instruction that crosses pages or lies near the limit of CS is decoded for this processor alone and
  * found again as long as its bytes are the same. */
 struct crossing {
     uint64_t linear;
     uint32_t mode, page;
     uint8_t bytes[15];
+    unsigned size;                  /* of them [bytes]; 15 but near the limit of CS */
     struct insn stub;               /* directly before the head, as in the code cache */
     struct insn record[CROSSING_RECORDS];
     struct sys_site site;
@@ -94,6 +95,25 @@ static inline struct jump *core_jump_slot(struct cpu *c, uint64_t linear)
 {
     return &c->jump[(linear ^ linear >> 12) & (JUMP_ENTRIES - 1)];
 }
+
+/* --- crossing.c: instructions decoded alone ----------------------------------------- */
+
+/* Code that has a limit: blocks know nothing of it, so what is entered goes through the dispatcher. */
+static inline bool core_is_limited(const struct cpu *c)
+{
+    return !(c->mode & (MODE_LONG64 | MODE_FLAT));
+}
+/* Does the limit of CS end in the rest of this page or right behind it? */
+static inline bool core_limit_is_near(const struct cpu *c, uint64_t linear)
+{
+    uint64_t rest = 4096 - (linear & 4095) + 15;
+    return core_is_limited(c) && c->rip + rest > c->seg[CS].limit;
+}
+/* The instruction at rip, whose first byte lies at 'spa', of 'size' bytes at most: 15, or fewer where the limit ends, and
+ * then it is #GP if it needs more.  NULL with core->result. */
+struct insn *core_find_crossing(struct cpu *c, uint64_t linear, uint64_t spa, unsigned size);
+struct insn *core_find_at_limit(struct cpu *c, uint64_t linear);
+void core_stop_outside_ram(struct cpu *c, uint64_t linear, uint64_t spa);
 
 /* --- slow.c, run.c, string.c ---------------------------------------------------- */
 

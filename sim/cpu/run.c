@@ -5,7 +5,6 @@
  * something happens.  When the next block does not fit into the budget it is
  * run record by record up to that very instruction.
  */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -268,7 +267,7 @@ static void stamp_use(struct cpu *c)
         stamp_find(c);
     }
     core->stamp_now = (uint64_t)core->stamp_of_bucket[core->bucket] << 48;
-    c->jump_stamp = core->chain && !c->break_code ? core->stamp_now : 0;
+    c->jump_stamp = core->chain && !c->break_code && !core_is_limited(c) ? core->stamp_now : 0;
 }
 
 static void stamp_pick(struct cpu *c)
@@ -291,56 +290,6 @@ static void bucket_switch(struct cpu *c, const struct insn *entry)
     core_book(c);
     c->core->bucket = entry->bucket;
     stamp_use(c);
-}
-
-static void stop_outside_ram(struct cpu *c, uint64_t linear, uint64_t spa)
-{
-    machine_request_stop(c->machine, STOP_UNIMPLEMENTED, 0,
-                         "cpu%u fetches an instruction at %#llx from physical %#llx, which is not RAM", c->index,
-                         (unsigned long long)linear, (unsigned long long)spa);
-    c->core->result = EXEC_STOP;
-}
-
-/* Bytes of an instruction that goes on in the next page. */
-static struct insn *crossing_find(struct cpu *c, uint64_t linear, uint64_t spa)
-{
-    struct core *core = c->core;
-    struct machine *m = c->machine;
-    unsigned head = (unsigned)(4096 - (linear & 4095));
-    struct crossing *x = &core->crossing[(linear >> 12 ^ linear) % CROSSINGS];
-    uint8_t bytes[15];
-    uint64_t second;
-
-    core->result = mmu_fetch(c, c->mode & MODE_LONG64 ? linear + head : (uint32_t)(linear + head), &second);
-    if (core->result != EXEC_OK) {
-        return NULL;
-    }
-    const uint8_t *low = mem_ram(m->mem, spa), *high = mem_ram(m->mem, second);
-    if (!high) {
-        stop_outside_ram(c, linear + head, second);
-        return NULL;
-    }
-    assert(head < 15);
-    memcpy(bytes, low, head);
-    memcpy(bytes + head, high, 15 - head);
-    uint32_t page = (uint32_t)mem_page_index(spa);
-    if (x->linear == linear && x->mode == c->mode && x->page == page && !memcmp(x->bytes, bytes, 15)) {
-        return x->record;
-    }
-    *x = (struct crossing){ .linear = linear, .mode = c->mode, .page = page };
-    x->stub.fn = core_stub;
-    x->stub.gate = GATE_CLOSED;
-    memcpy(x->bytes, bytes, 15);
-    const struct decode_request request = {
-        .bytes = x->bytes, .size = 15, .offset = (unsigned)(linear & 4095), .features = machine_features(m), .mode = c->mode,
-        .page = page, .limit = 1,
-        .alone = true, .timed = core->timed, .sites = &x->site + 1, .entry = x->record,
-    };
-    struct decode_result decoded = decode_block(&request);
-    assert(decoded.end);
-    x->record->cost = x->record->gate = core->timed ? 1u << TIME_UNIT_SHIFT : 1;
-    x->record->bucket = (uint8_t)bucket_of_code(m, spa, c->mode & MODE_NONROOT);
-    return x->record;
 }
 
 /* How code of the current bucket gets to 'entry'. */
@@ -373,21 +322,20 @@ static struct insn *find_block(struct cpu *c)
 
     core->near_page = false;
     c->code_page = linear & CPU_PAGE_MASK;
+    if (core_limit_is_near(c, linear)) {
+        return core_find_at_limit(c, linear);
+    }
     if (!near_page) {
         core->asking = core->dead = NULL;
         if (j->key == (linear ^ core->stamp_now)) {
             return j->entry->fn == core_stub ? j->entry + 1 : j->entry;
-        }
-        if (!(c->mode & (MODE_LONG64 | MODE_FLAT)) && c->rip > c->seg[CS].limit) {
-            core->result = cpu_raise_error(c, X_GP, 0);
-            return NULL;
         }
         core->result = mmu_fetch(c, linear, &spa);
         if (core->result != EXEC_OK) {
             return NULL;
         }
         if (!mem_ram(m->mem, spa)) {
-            stop_outside_ram(c, linear, spa);
+            core_stop_outside_ram(c, linear, spa);
             return NULL;
         }
         page = (uint32_t)mem_page_index(spa);
@@ -403,7 +351,7 @@ static struct insn *find_block(struct cpu *c)
     if (!entry) {
         core->asking = core->dead = NULL;
         core->result = mmu_fetch(c, linear, &spa);
-        return core->result == EXEC_OK ? crossing_find(c, linear, spa) : NULL;
+        return core->result == EXEC_OK ? core_find_crossing(c, linear, spa, 15) : NULL;
     }
     if (near_page) {
         fill_link(core, entry);

@@ -82,11 +82,58 @@ static void sixteen_bit_addresses_wrap(void **unused)
     fixture_free(f);
 }
 
+/* Instructions of these lengths, each adding 1 to AX: "add $1, %ax" in three encodings, and prefixes. */
+static const uint8_t limited[] = {
+    0x40, 0x83, 0xc0, 0x01, 0x05, 0x01, 0x00, 0x40, 0x2e, 0x2e, 0x2e, 0x81, 0xc0, 0x01, 0x00, 0x66, 0x40, 0x40, 0xf4,
+};
+static const uint8_t limited_length[] = { 1, 3, 3, 1, 7, 2, 1, 1 };
+
+static void code_ends_at_its_limit_to_the_byte(void **unused)
+{
+    enum { CODE = 0x5ff0, HANDLER = 0x600 }; /* across a page, at 0000:5FF0 */
+    (void)unused;
+    for (unsigned bytes = 0; bytes <= sizeof limited; bytes++) {
+        struct fixture *f = fixture_new(false);
+        struct cpu *c = f->cpu;
+        uint32_t vector = HANDLER;
+        unsigned start = 0, whole = 0;
+        for (; whole < sizeof limited_length && start + limited_length[whole] <= bytes; whole++) {
+            start += limited_length[whole];
+        }
+        fixture_load(f, CODE, limited, sizeof limited);
+        fixture_load(f, HANDLER, (const uint8_t *)"\xf4", 1);
+        cpu_reset(c, true);
+        c->activity = WAIT_SIPI;
+        cpu_system_startup(c, 0);
+        c->rip = CODE;
+        fixture_load(f, X_GP * 4, (const uint8_t *)&vector, 4);
+        c->gpr[RSP] = 0x2000;
+        fixture_go_on(f, 1000); /* decoded and linked without a limit in sight */
+        assert_int_equal(c->gpr[RAX], 7);
+        c->rip = CODE;
+        c->gpr[RAX] = 0;
+        c->seg[CS].limit = CODE + bytes - 1;
+        c->activity = ACTIVE;
+        fixture_go_on(f, bytes & 1 ? 1 : 1000);
+        assert_int_equal(c->gpr[RAX], whole < 7 ? whole : 7);
+        if (whole == sizeof limited_length) {
+            assert_int_equal(c->rip, CODE + sizeof limited);
+        } else {
+            uint16_t ip;
+            assert_int_equal(c->rip, HANDLER + 1);
+            mem_read(f->machine.mem, 0x2000 - 6, &ip, 2);
+            assert_int_equal(ip, CODE + start);
+        }
+        fixture_free(f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_trampoline_reaches_64_bit_mode),
         cmocka_unit_test(sixteen_bit_addresses_wrap),
+        cmocka_unit_test(code_ends_at_its_limit_to_the_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
