@@ -13,6 +13,7 @@
 #include "sim/cpu/cpu.h"
 #include "sim/cpu/model/model.h"
 #include "sim/mem/mem.h"
+#include "sim/platform/display.h"
 #include "sim/platform/pci.h"
 #include "sim/platform/platform.h"
 #include "sim/platform/vtd.h"
@@ -44,7 +45,7 @@ config_check(const struct machine_config *c, char *error, unsigned error_size)
     } else if (c->quantum < 1) {
         snprintf(error, error_size, "a quantum of 0 cycles: at least 1");
     } else {
-        return true;
+        return display_check(c, error, error_size);
     }
     return false;
 }
@@ -72,7 +73,7 @@ note_armed(void *ctx, uint64_t due)
 static bool
 machine_build(struct machine *m)
 {
-    m->mem = mem_new(m->config.ram_size);
+    m->mem = mem_new(m->config.ram_size + display_memory(&m->config));
     m->events = event_queue_new();
     m->buckets = buckets_new();
     if (!m->mem || !m->events || !m->buckets) {
@@ -360,10 +361,12 @@ config_state(struct machine *m, struct state *s)
 {
     uint64_t fixed[] = {
         m->config.ram_size, m->config.cpu_count, m->config.quantum, m->config.timing_approx,
-        m->config.vtx,      m->config.rtc_epoch,
+        m->config.vtx,      m->config.rtc_epoch, m->config.display_width, m->config.display_height,
+        m->config.display_text,
     };
     static const char *const name[] = {
         "memory size", "number of processors", "quantum", "timing model", "vtx", "RTC start time",
+        "display width", "display height", "text display",
     };
     for (unsigned i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         uint64_t value = fixed[i];

@@ -69,6 +69,9 @@ struct machine_config {
     bool vtx;                /* VMX offered in CPUID, if the model has it */
     uint64_t crosscheck;     /* every Nth block on Unicorn; 0 = off */
     uint64_t rtc_epoch;      /* RTC start time [seconds since 1970-01-01] */
+    /* sim/platform/display.h: a framebuffer, or text, or neither */
+    uint32_t display_width, display_height; /* [pixels] */
+    bool display_text;
 };
 
 struct machine {

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sim/cli/boot_options.h"
 #include "sim/lab/run_log.h"
 #include "sim/machine.h"
 #include "sim/platform/input.h"
@@ -46,18 +47,22 @@ observer_values(const char *argument)
 }
 
 static bool
-write_arguments(const char *folder, int argc, char **argv, bool listen, char *error, size_t error_size)
+write_arguments(const struct boot_options *opt, bool listen, char *error, size_t error_size)
 {
     char path[PATH_MAX], cwd[PATH_MAX];
     json_t *list = json_array();
-    for (int i = 0; i < argc; i++) {
-        int skip = i ? observer_values(argv[i]) : -1;
+    for (int i = 0; i < opt->argc; i++) {
+        int skip = i ? observer_values(opt->argv[i]) : -1;
         if (skip < 0)
-            json_array_append_new(list, json_string(argv[i]));
+            json_array_append_new(list, json_string(opt->argv[i]));
         else
             i += skip;
     }
-    snprintf(path, sizeof path, "%s/boot.json", folder);
+    if (opt->display_implied) {
+        json_array_append_new(list, json_string("--display"));
+        json_array_append_new(list, json_string(opt->display));
+    }
+    snprintf(path, sizeof path, "%s/boot.json", opt->record);
     json_t *o = json_pack("{s:o,s:s,s:b}", "arguments", list, "folder", getcwd(cwd, sizeof cwd) ? cwd : ".", "listen", listen);
     bool good = o && json_dump_file(o, path, JSON_INDENT(2)) == 0;
     json_decref(o);
@@ -126,13 +131,14 @@ log_new(struct machine *m)
 }
 
 struct boot_log *
-boot_log_record(const char *folder, struct machine *m, int argc, char **argv, bool listen, char *error, size_t error_size)
+boot_log_record(const struct boot_options *o, struct machine *m, bool listen, char *error, size_t error_size)
 {
+    const char *folder = o->record;
     char path[PATH_MAX];
     struct boot_log *log = log_new(m);
     if (mkdir(folder, 0777) && errno != EEXIST)
         snprintf(error, error_size, "cannot make %s: %s", folder, strerror(errno));
-    else if (log && write_arguments(folder, argc, argv, listen, error, error_size)) {
+    else if (log && write_arguments(o, listen, error, error_size)) {
         snprintf(path, sizeof path, "%s/log", folder);
         log->writer = run_log_create(path, machine_hash(m), error, error_size);
         if (log->writer)

@@ -23,9 +23,8 @@ bool boot_log_is_in(const char *folder);
  * it ran in.  NULL with a message. */
 char **boot_log_arguments(const char *folder, int *argc, bool *listen, char *error, size_t error_size);
 
-/* Begin, with the machine loaded and not yet run. 'argv' is what boot_options_parse got.  NULL with a message. */
-struct boot_log *boot_log_record(const char *folder, struct machine *, int argc, char **argv, bool listen, char *error,
-                                 size_t error_size);
+/* Begin, with the machine loaded and not yet run.  NULL with a message. */
+struct boot_log *boot_log_record(const struct boot_options *, struct machine *, bool listen, char *error, size_t error_size);
 struct boot_log *boot_log_replay(const char *folder, struct machine *, struct input *, char *error, size_t error_size);
 
 /* Recording: what is applied now. */

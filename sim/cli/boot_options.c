@@ -47,6 +47,9 @@ static const struct option_row rows[] = {
     { "--crosscheck", "N", NUMBER, AT(machine.crosscheck), 1, UINT64_MAX, "execute every Nth block on Unicorn too" },
     { "--limit-time", "SECONDS", SECONDS, AT(limit_seconds), 0, 0, "stop after so much virtual time" },
     { "--serial", "stdio|file:F", TEXT, AT(serial), 0, 0, "COM1; typed bytes enter from a terminal, or with an explicit stdio [stdio]" },
+    { "--display", "WxH|text", TEXT, AT(display), 0, 0, "a framebuffer, or VGA text [none; 1024x768 with --window or --picture]" },
+    { "--window", "", FLAG, AT(window), 0, 0, "show the display; its keys and mouse are the machine's" },
+    { "--picture", "FILE.png", TEXT, AT(picture), 0, 0, "what the display shows in the end" },
     { "--pace", "realtime|fast", TEXT, AT(pace), 0, 0, "hold virtual time to the wall clock, or not [realtime before a terminal]" },
     { "--record", "DIR", TEXT, AT(record), 0, 0, "log all input, so that `hvlab replay DIR` runs the same again" },
     { "-d", "CATEGORIES", TEXT, AT(debug), 0, 0, "log what happens to standard error, e.g. int,unclaimed (`hvlab list debug`)" },
@@ -212,6 +215,20 @@ parse_one(struct boot_options *o, int argc, char **argv, int *i)
     return take(o, row, argv[++*i]);
 }
 
+static int
+take_display(struct boot_options *o)
+{
+    char rest;
+    if (!o->display && !o->window && !o->picture)
+        return EXIT_GOOD;
+    o->display_implied = !o->display;
+    const char *text = o->display = o->display ? o->display : "1024x768";
+    o->machine.display_text = !strcmp(text, "text");
+    if (o->machine.display_text || sscanf(text, "%5ux%5u%c", &o->machine.display_width, &o->machine.display_height, &rest) == 2)
+        return EXIT_GOOD;
+    return cli_unusable("boot: --display %s: want text, or a size such as 1024x768", text);
+}
+
 int
 boot_options_parse(struct boot_options *o, int argc, char **argv)
 {
@@ -231,6 +248,8 @@ boot_options_parse(struct boot_options *o, int argc, char **argv)
             return status;
     }
     o->machine.vtx = !o->no_vtx;
+    if (take_display(o) != EXIT_GOOD)
+        return EXIT_UNUSABLE;
     if (o->drives.count > BOARD_DRIVES_MAX)
         return cli_unusable("boot: --drive more than %d times", BOARD_DRIVES_MAX);
     for (unsigned i = 0; i < o->drives.count; i++)

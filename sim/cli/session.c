@@ -9,8 +9,9 @@
 #include "sim/machine.h"
 #include "sim/platform/board.h"
 #include "sim/platform/input.h"
+#include "sim/ui/screen.h"
 
-enum { ERROR_MAX = 1024, SLICE_CYCLES = 2100000, EVENTS_MAX = 256, WAIT_MS_MAX = 20, LAG_MAX_NS = 100000000 };
+enum { ERROR_MAX = 1024, SLICE_CYCLES = 2100000, EVENTS_MAX = 256, WAIT_MS_MAX = 20, LAG_MAX_NS = 100000000, FRAME_NS = 33000000 };
 
 static int64_t
 host_now(void)
@@ -38,7 +39,7 @@ open_log(struct session *s, const struct boot_options *o, bool listen)
     if (o->replay)
         s->log = boot_log_replay(o->replay, s->machine, s->input, error, sizeof error);
     else if (o->record)
-        s->log = boot_log_record(o->record, s->machine, o->argc, o->argv, listen, error, sizeof error);
+        s->log = boot_log_record(o, s->machine, listen, error, sizeof error);
     else
         return EXIT_GOOD;
     return s->log ? EXIT_GOOD : cli_unusable("%s", error);
@@ -47,9 +48,10 @@ open_log(struct session *s, const struct boot_options *o, bool listen)
 int
 session_open(struct session *s, struct machine *m, struct board *board, const struct boot_options *o)
 {
-    *s = (struct session){ .machine = m, .input = board_input(board), .replaying = o->replay };
+    char error[ERROR_MAX];
+    *s = (struct session){ .machine = m, .input = board_input(board), .replaying = o->replay, .picture = o->picture };
     bool terminal = wants_terminal(o);
-    bool listen = o->replay ? o->listen : terminal;
+    bool listen = o->replay ? o->listen : terminal || o->window;
     if (o->record)
         for (unsigned i = 0; i < o->drives.count; i++)
             if (strstr(o->drives.item[i], ",write"))
@@ -61,9 +63,11 @@ session_open(struct session *s, struct machine *m, struct board *board, const st
     int status = open_log(s, o, listen);
     if (status != EXIT_GOOD)
         return status;
+    if ((o->window || o->picture) && !(s->screen = screen_open(m, board_vga(board), o->window, error, sizeof error)))
+        return cli_unusable("%s", error);
     if (terminal)
         terminal_open(&s->terminal);
-    s->realtime = o->pace ? !strcmp(o->pace, "realtime") : s->terminal.raw;
+    s->realtime = o->pace ? !strcmp(o->pace, "realtime") : s->terminal.raw || o->window;
     s->virtual_start = m->now;
     s->host_start = host_now();
     return EXIT_GOOD;
@@ -75,6 +79,9 @@ session_close(struct session *s)
     char text[ERROR_MAX];
     int status = EXIT_GOOD;
     terminal_close(&s->terminal);
+    if (s->screen && s->picture && !screen_picture(s->screen, s->picture, text, sizeof text))
+        status = cli_unusable("%s", text);
+    screen_close(s->screen);
     if (s->log) {
         if (!boot_log_end(s->log, text, sizeof text))
             status = s->replaying ? EXIT_FAILED : EXIT_UNUSABLE;
@@ -95,20 +102,38 @@ session_limit(const struct session *s)
     return log < limit ? log : limit;
 }
 
+static void
+apply(struct session *s, const struct input_event *e)
+{
+    if (s->log)
+        boot_log_input(s->log, e);
+    input_apply(s->input, e);
+}
+
 /* False: the person ends the run. */
 static bool
 take_input(struct session *s)
 {
     struct input_event e;
-    for (unsigned i = 0; i < EVENTS_MAX; i++) {
-        enum terminal_result result = terminal_poll(&s->terminal, &e);
-        if (result != TERMINAL_EVENT)
-            return result != TERMINAL_QUIT;
-        if (s->log)
-            boot_log_input(s->log, &e);
-        input_apply(s->input, &e);
+    enum terminal_result typed = TERMINAL_EVENT;
+    enum screen_result seen = s->screen ? SCREEN_EVENT : SCREEN_NOTHING;
+    for (unsigned i = 0; i < EVENTS_MAX && typed == TERMINAL_EVENT; i++)
+        if ((typed = terminal_poll(&s->terminal, &e)) == TERMINAL_EVENT)
+            apply(s, &e);
+    for (unsigned i = 0; i < EVENTS_MAX && seen == SCREEN_EVENT; i++)
+        if ((seen = screen_poll(s->screen, &e)) == SCREEN_EVENT)
+            apply(s, &e);
+    return typed != TERMINAL_QUIT && seen != SCREEN_QUIT;
+}
+
+static void
+show(struct session *s)
+{
+    int64_t now = host_now();
+    if (s->screen && now >= s->next_frame) {
+        screen_draw(s->screen);
+        s->next_frame = now + FRAME_NS;
     }
-    return true;
 }
 
 /* Sleeps while virtual time is ahead, unless somebody does something; forgets about a large lag, so that a machine
@@ -139,6 +164,7 @@ session_step(struct session *s)
     do {
         if (!take_input(s))
             return false;
+        show(s);
         if (s->realtime)
             keep_pace(s);
     } while (s->realtime && is_ahead(s) && !cli_interrupted());

@@ -1,4 +1,4 @@
-/* A person and a booted machine: input from terminal (and window), the log of it, and the pace of time.
+/* A person and a booted machine: input from terminal and window, the log of it, and the pace of time.
  *
  * Between pieces of the run the session applies what came in, notes it in the log (or takes it from there when
  * replaying), and sleeps while virtual time is ahead of the wall clock, if it was asked to keep pace.  Sleeping never
@@ -15,12 +15,16 @@
 #include "sim/cli/terminal.h"
 
 struct board;
+struct screen;
 
 struct session {
     struct machine *machine;
     struct input *input;
     struct boot_log *log;      /* or NULL */
     struct terminal terminal;
+    struct screen *screen;     /* or NULL */
+    const char *picture;       /* or NULL */
+    int64_t next_frame;        /* [ns of the host] */
     bool replaying, realtime;
     uint64_t virtual_start;    /* [cycle] */
     int64_t host_start;        /* of the same moment, moved on when the machine cannot keep up [ns] */

@@ -138,7 +138,7 @@ fadt(struct writer *w, uint64_t dsdt_spa, uint64_t facs_spa)
     put(&t, 96, 0xFFFF, 2);            /* no C2, no C3 */
     put(&t, 98, 0xFFFF, 2);
     put(&t, 108, 0x32, 1);             /* CMOS century */
-    put(&t, 109, LEGACY_DEVICES | KEYBOARD_8042 | NO_VGA, 2);
+    put(&t, 109, LEGACY_DEVICES | KEYBOARD_8042 | (w->machine->config.display_text ? 0 : NO_VGA), 2);
     put(&t, 112, WBINVD | PROC_C1 | NO_SLP_BUTTON | TMR_VAL_EXT |
                      RESET_REG, 4);
     put_port(&t, 116, PORT_RESET, 8, 1);

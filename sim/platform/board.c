@@ -5,15 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/machine.h"
 #include "sim/platform/disk.h"
 #include "sim/platform/fw_cfg.h"
 #include "sim/platform/input.h"
 #include "sim/platform/nvme.h"
 #include "sim/platform/test_devices.h"
+#include "sim/platform/vga.h"
 
 struct board {
     struct fw_cfg *fw_cfg;
     struct input *input;
+    struct vga *vga;
     struct test_devices *test_devices;
     struct disk *disk[BOARD_DRIVES_MAX];
     struct nvme *nvme[BOARD_DRIVES_MAX];
@@ -58,6 +61,7 @@ board_new(struct machine *m, const struct board_config *config, char *error, uns
     struct board *b = calloc(1, sizeof *b);
     snprintf(error, error_size, "not enough host memory for the board's devices");
     if (b && (b->fw_cfg = fw_cfg_new(m)) && (b->input = input_new(m)) &&
+        (!m->config.display_text || (b->vga = vga_new(m))) &&
         (config->no_test_devices || (b->test_devices = test_devices_new(m))) && drives_build(b, m, config, error, error_size)) {
         return b;
     }
@@ -74,10 +78,17 @@ board_free(struct board *b)
             disk_close(b->disk[i]);
         }
         input_free(b->input);
+        vga_free(b->vga);
         fw_cfg_free(b->fw_cfg);
         test_devices_free(b->test_devices);
         free(b);
     }
+}
+
+const struct vga *
+board_vga(const struct board *b)
+{
+    return b->vga;
 }
 
 struct input *

@@ -6,6 +6,7 @@
  * before its machine.
  *
  *   fw_cfg (fw_cfg.h)                     always
+ *   VGA registers (vga.h)                 with a text display
  *   the door for input (input.h)          always
  *   test devices (test_devices.h)         unless 'no_test_devices'
  *   NVMe controllers (nvme.h)             one for every drive
@@ -19,6 +20,7 @@
 struct board;
 struct input;
 struct machine;
+struct vga;
 
 enum { BOARD_DRIVES_MAX = 4 };
 
@@ -32,6 +34,8 @@ struct board_config {
 struct board *board_new(struct machine *, const struct board_config *, char *error, unsigned error_size);
 void board_free(struct board *);
 
+/* NULL without a text display. */
+const struct vga *board_vga(const struct board *);
 /* Keys, mouse and typed bytes enter here. */
 struct input *board_input(struct board *);
 /* Where the debug console (port E9H) writes.  A pure observer. */

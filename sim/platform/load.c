@@ -11,6 +11,7 @@
 #include "sim/cpu/cpu.h"
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
+#include "sim/platform/display.h"
 #include "sim/platform/load_priv.h"
 #include "spec/platform/bios.h"
 #include "spec/platform/memory_map.h"
@@ -84,7 +85,7 @@ bool
 load_modules(struct load *l)
 {
     const struct load_request *r = l->request;
-    uint64_t limit = mem_ram_size(l->machine->mem);
+    uint64_t limit = l->machine->config.ram_size;
     limit = limit < MEM_HOLE_START ? limit : MEM_HOLE_START;
     uint64_t at = page_up(l->image_end > ACPI_TABLES_END ? l->image_end : ACPI_TABLES_END);
     for (unsigned i = 0; i < r->module_count; i++) {
@@ -114,7 +115,7 @@ load_module_cmdline(const struct load *l, unsigned index)
 unsigned
 load_memory_map(const struct machine *m, struct memory_range range[MEMORY_RANGES_MAX])
 {
-    uint64_t ram = mem_ram_size(m->mem);
+    uint64_t ram = m->config.ram_size;
     uint64_t low_end = ram < MEM_HOLE_START ? ram : MEM_HOLE_START;
     unsigned n = 0;
     range[n++] = (struct memory_range){ 0, LOW_RAM_END, MEMORY_AVAILABLE };
@@ -123,10 +124,16 @@ load_memory_map(const struct machine *m, struct memory_range range[MEMORY_RANGES
     if (low_end > ACPI_TABLES_END) {
         range[n++] = (struct memory_range){ ACPI_TABLES_END, low_end - ACPI_TABLES_END, MEMORY_AVAILABLE };
     }
+    if (m->config.display_width && ram < MEM_HOLE_START) {
+        range[n++] = (struct memory_range){ ram, display_memory(&m->config), MEMORY_RESERVED };
+    }
     range[n++] = (struct memory_range){ ECAM_BASE, ECAM_SIZE, MEMORY_RESERVED };
     range[n++] = (struct memory_range){ IOAPIC_BASE, MEM_HOLE_END - IOAPIC_BASE, MEMORY_RESERVED };
     if (ram > MEM_HOLE_START) {
         range[n++] = (struct memory_range){ MEM_HOLE_END, ram - MEM_HOLE_START, MEMORY_AVAILABLE };
+    }
+    if (m->config.display_width && ram >= MEM_HOLE_START) {
+        range[n++] = (struct memory_range){ display_base(&m->config), display_memory(&m->config), MEMORY_RESERVED };
     }
     return n;
 }
@@ -134,7 +141,7 @@ load_memory_map(const struct machine *m, struct memory_range range[MEMORY_RANGES
 uint32_t
 load_memory_upper_kib(const struct machine *m)
 {
-    uint64_t ram = mem_ram_size(m->mem);
+    uint64_t ram = m->config.ram_size;
     uint64_t low_end = ram < MEM_HOLE_START ? ram : MEM_HOLE_START;
     return (uint32_t)((low_end - ACPI_TABLES_END) / 1024);
 }

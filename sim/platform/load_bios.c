@@ -44,7 +44,7 @@ static bool
 place_initrd16(struct load *l, uint32_t *at)
 {
     const struct load_module *initrd = l->request->initrd;
-    uint64_t ram = mem_ram_size(l->machine->mem), end = ram < MEM_HOLE_START ? ram : MEM_HOLE_START;
+    uint64_t ram = l->machine->config.ram_size, end = ram < MEM_HOLE_START ? ram : MEM_HOLE_START;
     if (!initrd || !initrd->size) {
         return true;
     }

@@ -11,6 +11,7 @@
 #include "sim/cpu/cpu.h"
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
+#include "sim/platform/display.h"
 #include "sim/platform/load_priv.h"
 #include "sim/platform/platform.h"
 #include "spec/platform/linux_boot.h"
@@ -96,7 +97,7 @@ check_size(struct load *l, struct kernel *k)
 static uint64_t
 low_ram_end(const struct load *l)
 {
-    uint64_t ram = mem_ram_size(l->machine->mem);
+    uint64_t ram = l->machine->config.ram_size;
     return ram < MEM_HOLE_START ? ram : MEM_HOLE_START;
 }
 
@@ -208,6 +209,7 @@ place_params(struct load *l, const struct kernel *k)
     set(params, LINUX_RAMDISK_SIZE, k->initrd ? initrd->size : 0, 4);
     set(params, LINUX_CMD_LINE_PTR, PLACE_CMDLINE, 4);
     set(params, LINUX_ACPI_RSDP, platform_rsdp(l->machine->platform), 8);
+    display_screen_info(&l->machine->config, params + LINUX_SCREEN_INFO);
     put_memory_map(l, params);
     return load_place(l, "boot_params", PLACE_PARAMS, params, sizeof params, sizeof params);
 }

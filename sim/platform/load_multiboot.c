@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "sim/machine.h"
+#include "sim/platform/display.h"
 #include "sim/platform/load_priv.h"
 #include "spec/platform/multiboot.h"
 
@@ -133,6 +134,20 @@ add_memory(struct load *l, struct blob *b)
     blob_pointer(b, MULTIBOOT_INFO_MMAP, table);
 }
 
+/* The same fields as multiboot2's, without its reserved bytes. False: no display. */
+static bool
+add_display(struct load *l, struct blob *b)
+{
+    enum { COLOURS = 22, COLOURS_2 = 24, COLOURS_SIZE = 6 };
+    uint8_t fields[30];
+    if (!display_multiboot(&l->machine->config, fields)) {
+        return false;
+    }
+    memcpy(b->bytes + MULTIBOOT_INFO_FRAMEBUFFER, fields, COLOURS);
+    memcpy(b->bytes + MULTIBOOT_INFO_FRAMEBUFFER + COLOURS, fields + COLOURS_2, COLOURS_SIZE);
+    return true;
+}
+
 static bool
 information(struct load *l)
 {
@@ -145,10 +160,11 @@ information(struct load *l)
     add_cmdline(l, &b);
     add_modules(l, &b);
     add_memory(l, &b);
+    bool display = add_display(l, &b);
     blob_pointer(&b, MULTIBOOT_INFO_LOADER, blob_add_string(&b, "hvlab"));
     blob_set32(&b, MULTIBOOT_INFO_FLAGS,
                MULTIBOOT_HAS_MEMORY | MULTIBOOT_HAS_CMDLINE | MULTIBOOT_HAS_MODS |
-                   MULTIBOOT_HAS_MMAP | MULTIBOOT_HAS_LOADER);
+                   MULTIBOOT_HAS_MMAP | MULTIBOOT_HAS_LOADER | (display ? MULTIBOOT_HAS_FRAMEBUFFER : 0));
     return blob_place(l, &b);
 }
 

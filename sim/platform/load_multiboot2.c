@@ -4,6 +4,7 @@
 
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
+#include "sim/platform/display.h"
 #include "sim/platform/load_priv.h"
 #include "sim/platform/platform.h"
 #include "spec/platform/multiboot.h"
@@ -53,13 +54,21 @@ get32(const uint8_t *p)
 }
 
 static bool
-is_offered(uint32_t info_type)
+has_display(const struct load *l)
+{
+    return l->machine->config.display_width || l->machine->config.display_text;
+}
+
+static bool
+is_offered(const struct load *l, uint32_t info_type)
 {
     switch (info_type) {
     case MULTIBOOT2_INFO_END: case MULTIBOOT2_INFO_CMDLINE: case MULTIBOOT2_INFO_LOADER:
     case MULTIBOOT2_INFO_MODULE: case MULTIBOOT2_INFO_MEMORY: case MULTIBOOT2_INFO_MAP:
     case MULTIBOOT2_INFO_ACPI_OLD: case MULTIBOOT2_INFO_ACPI_NEW:
         return true;
+    case MULTIBOOT2_INFO_FRAMEBUFFER:
+        return has_display(l);
     default:
         return false;
     }
@@ -70,7 +79,7 @@ request_tag(struct load *l, const struct tag *t)
 {
     for (uint32_t i = 0; i + 4 <= t->size - 8; i += 4) {
         uint32_t wanted = get32(t->body + i);
-        if (!is_offered(wanted) && !(t->flags & MULTIBOOT2_TAG_OPTIONAL)) {
+        if (!is_offered(l, wanted) && !(t->flags & MULTIBOOT2_TAG_OPTIONAL)) {
             return load_fail(l, "its multiboot2 header demands information of type %u, which this "
                              "loader does not give", wanted);
         }
@@ -104,7 +113,11 @@ take_tag(struct load *l, struct header *h, const struct tag *t)
     case MULTIBOOT2_TAG_ENTRY_EFI64:
     case MULTIBOOT2_TAG_RELOCATABLE: /* allows, does not demand, another place */
         return true;
-    default: /* framebuffer, EFI boot services, what later versions add */
+    case MULTIBOOT2_TAG_FRAMEBUFFER: /* its preferred size is a wish; the display is the machine's */
+        if (has_display(l)) {
+            return true;
+        } /* fall through */
+    default: /* EFI boot services, what later versions add */
         return t->flags & MULTIBOOT2_TAG_OPTIONAL ||
                load_fail(l, "its multiboot2 header demands feature %u, which this loader does not "
                          "have", t->type);
@@ -215,6 +228,18 @@ tag_string(struct blob *b, uint32_t type, const char *text)
 }
 
 static void
+tags_display(struct load *l, struct blob *b)
+{
+    uint8_t fields[30];
+    unsigned size = display_multiboot(&l->machine->config, fields);
+    if (size) {
+        uint32_t tag = tag_begin(b, MULTIBOOT2_INFO_FRAMEBUFFER);
+        blob_add(b, fields, size < 24 ? 24 : size); /* the reserved bytes are there in any case */
+        tag_end(b, tag);
+    }
+}
+
+static void
 tags_modules(struct load *l, struct blob *b)
 {
     for (unsigned i = 0; i < l->request->module_count; i++) {
@@ -274,6 +299,7 @@ information(struct load *l)
     blob_add(&b, head, sizeof head);
     tag_string(&b, MULTIBOOT2_INFO_CMDLINE, l->request->cmdline ? l->request->cmdline : "");
     tag_string(&b, MULTIBOOT2_INFO_LOADER, "hvlab");
+    tags_display(l, &b);
     tags_modules(l, &b);
     tags_memory(l, &b);
     tags_acpi(l, &b);

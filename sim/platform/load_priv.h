@@ -44,7 +44,7 @@ struct memory_range {
     uint64_t base, size; /* [spa], [bytes] */
     uint32_t type;
 };
-enum { MEMORY_RANGES_MAX = 8 };
+enum { MEMORY_RANGES_MAX = 9 };
 unsigned load_memory_map(const struct machine *, struct memory_range range[MEMORY_RANGES_MAX]);
 uint32_t load_memory_upper_kib(const struct machine *); /* available from 1 MiB up, without a gap */
 

@@ -366,7 +366,7 @@ firmware_write(struct rtc *r)
 {
     enum { EQUIPMENT = 0x14, BASE_KIB = 0x15, EXTENDED_KIB = 0x17, EXTENDED_KIB_2 = 0x30, CHECKSUM = 0x2E, CHECKED = 0x10,
            ABOVE_16_MIB = 0x34, ABOVE_4_GIB = 0x5B, OTHER_CPUS = 0x5F };
-    uint64_t ram = mem_ram_size(r->machine->mem), low = ram < MEM_HOLE_START ? ram : MEM_HOLE_START;
+    uint64_t ram = r->machine->config.ram_size, low = ram < MEM_HOLE_START ? ram : MEM_HOLE_START;
     uint64_t extended = (low >> 10) - 1024, above_16 = low > 16u << 20 ? (low - (16u << 20)) >> 16 : 0;
     uint64_t above_4 = (ram - low) >> 16;
     const struct { uint8_t at; unsigned size; uint64_t value; } row[] = {

@@ -43,6 +43,9 @@
 
 /* --- boot_params only --- */
 #define LINUX_SCREEN_INFO 0x000      /* 64; all zero: no screen */
+#define LINUX_VIDEO_VGA 0x22         /* orig_video_isVGA: VGA text */
+#define LINUX_VIDEO_LINEAR 0x23      /* orig_video_isVGA: VESA linear framebuffer */
+#define LINUX_VIDEO_64BIT_BASE 2     /* capabilities: ext_lfb_base counts */
 #define LINUX_EXT_MEM_K 0x002        /* 2; in screen_info: KiB from 1 MiB up, capped */
 #define LINUX_ACPI_RSDP 0x070        /* 8 */
 #define LINUX_EXT_RAMDISK_IMAGE 0x0C0 /* 4; bits 63:32 */

@@ -2,7 +2,7 @@
  *
  *   0 ............ RAM, 640 KiB usable by whoever is loaded
  *   0x00010000     boot information of the multiboot loaders (up to 0x9F000)
- *   0x000A0000     no VGA: plain RAM, reported as reserved
+ *   0x000A0000     plain RAM, reported as reserved; VGA's text if there is one
  *   0x000E0000     ACPI tables, RSDP first (128 KiB, reserved)
  *   0x00100000     RAM up to the hole
  *   0xC0000000     32-bit BAR window (512 MiB)

@@ -3,6 +3,7 @@ import json
 import struct
 import subprocess
 import unittest
+import zlib
 
 import lab
 
@@ -76,6 +77,18 @@ class Input(lab.LabTest):
         again = lab.hvlab("replay", folder)
         self.assertEqual(again.returncode, 2)
         self.assertIn("begins differently", again.stderr)
+
+    def test_a_picture_shows_the_text_of_the_display(self):
+        picture = self.folder / "screen.png"
+        self.assertEqual(self.boot(b"q", "--display", "text", "--picture", picture).returncode, 1)
+        data = picture.read_bytes()
+        self.assertEqual(data[:8], b"\x89PNG\r\n\x1a\n")
+        self.assertEqual(struct.unpack(">II", data[16:24]), (720, 400))
+        pixels = zlib.decompress(data[data.index(b"IDAT") + 4:-16])
+        self.assertEqual(len(pixels), 400 * (1 + 3 * 720))
+        for line in range(400):  # the cursor: scan lines 13 and 14 of the first cell
+            row = pixels[line * 2161 + 1:(line + 1) * 2161]
+            self.assertEqual(row, (b"\xaa" * 27 if line in (13, 14) else bytes(27)) + bytes(2133), line)
 
     def test_a_drive_that_is_written_through_is_not_recorded(self):
         disk = self.folder / "disk"
