@@ -109,9 +109,9 @@ static void run_host(const struct oracle_case *cases, struct oracle_outcome *the
     }
 }
 
-static void compare(struct oracle_ours *ours, const struct oracle_case *cases,
-                    const struct oracle_outcome *theirs, unsigned count, unsigned *complaints,
-                    struct totals *t)
+static void compare_on(struct oracle_ours *ours, const struct oracle_case *cases,
+                       const struct oracle_outcome *theirs, unsigned count, unsigned *complaints,
+                       struct totals *t)
 {
     static struct oracle_outcome mine;
     for (unsigned i = 0; i < count; i++) {
@@ -135,6 +135,14 @@ static void compare(struct oracle_ours *ours, const struct oracle_case *cases,
             oracle_same(&cases[i], &mine, &theirs[i], "host", stdout);
         }
     }
+}
+
+/* Both tiers. */
+static void compare(struct oracle_ours *const ours[2], const struct oracle_case *cases, const struct oracle_outcome *theirs,
+                    unsigned count, unsigned *complaints, struct totals *t)
+{
+    compare_on(ours[0], cases, theirs, count, complaints, t);
+    compare_on(ours[1], cases, theirs, count, complaints, t);
 }
 
 /* Odd encodings reach odd addresses; the address sanitizer has memory at many of them. */
@@ -175,7 +183,7 @@ int main(int argc, char **argv)
     struct oracle_case *cases = shared(BATCH * sizeof *cases);
     struct oracle_outcome *theirs = shared(BATCH * sizeof *theirs);
     unsigned *complaints = calloc(x86_row_count, sizeof *complaints);
-    struct oracle_ours *ours = oracle_ours_new(false);
+    struct oracle_ours *ours[2] = { oracle_ours_new(false), oracle_ours_new_compiled() };
     struct totals t = { .of_row = calloc(x86_row_count, sizeof(unsigned)), .wanted = calloc(x86_row_count, sizeof(bool)) };
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 0x13198a2e03707344;
     unsigned n = 0, rows = 0, exempt = 0;
@@ -223,7 +231,8 @@ int main(int argc, char **argv)
     unsigned without = rows_without_cases(&t);
     printf("host oracle: %u rows, %u rows exempt, %lu cases, %lu of them odd encodings, %lu faulted, %lu known differences, %lu differ, %lu killed the child\n",
            rows, exempt, t.cases, t.odd, t.faults, t.known, t.different, t.killed);
-    oracle_ours_free(ours);
+    oracle_ours_free(ours[0]);
+    oracle_ours_free(ours[1]);
     free(complaints);
     free(t.of_row);
     free(t.wanted);

@@ -5,11 +5,19 @@
 #include <string.h>
 
 #include "sim/cpu/crosscheck/second.h"
+#include "sim/cpu/decode/decode.h"
 #include "tests/oracle/oracle.h"
 
 enum { COMPLAINTS_PER_ROW = 2 };
 
 struct totals { unsigned long cases, faults, known, different; };
+
+static bool rip_relative(const struct oracle_case *c)
+{
+    struct decoded d;
+    return !c->mode32 && decode_insn(MODE_PROT | MODE_LMA | MODE_LONG64 | MODE_FLAT | MODE_SSE_OK, c->code, c->length, &d) == DECODE_OK &&
+           d.rip_relative;
+}
 
 static const char *known_defect(const struct oracle_case *c)
 {

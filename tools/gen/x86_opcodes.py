@@ -11,6 +11,8 @@ What is written depends on the output's name:
                    from: W xmm or aligned memory, X xmm or memory, E general register or memory
   avx_functions.h  declarations of every avxw: and avxwf: function
   avx_ops.def      AVX_OP(id, kind, fn, to, shared, imm_shift) per operation of a VEX-encoded row
+  sse_host.def     SSE_HOST(id, opcode, prefix, map, digit, immediate, wide, size, to, from, feature): forms
+                   that the host's own instruction does; to: V, U (shifts by an immediate), G, or R by ModRM.rm
   opcode_rows.inc  the rows and their index by map and opcode
 The grammar is at the top of the table.
 """
@@ -25,7 +27,7 @@ MAPS = {'0F': 1, '0F 38': 2, '0F 3A': 3}
 PREFIXES = {'NP': 1, '66': 2, 'F3': 3, 'F2': 4}
 VEX = {'VEX.128': 'VEX_128', 'VEX.LZ': 'VEX_128', 'VEX.256': 'VEX_256', 'VEX.LIG': 'VEX_ANY', 'VEX.x': 'VEX_ANY'}
 MAP_VEX, MAP_COUNT = 3, 7
-TRAITS = 'o64 i64 w0 w1 d64 f64 lock unaligned priv nohost vsib quick'.split()
+TRAITS = 'o64 i64 w0 w1 d64 f64 lock unaligned priv nohost vsib quick soft'.split()
 KINDS = 'EGMRZIJOASCDVWUHBL'
 SIZES = ['b', 'w', 'd', 'q', 'v', 'y', 'z', 'p', 'dq', 's', 'r', 'x', 'qq', 't', '']
 FIXED = ['AL', 'rAX', 'CL', 'DX', 'AX', '1', 'ST', 'STi', 'ES', 'CS', 'SS', 'DS', 'FS', 'GS', 'b', 'v']
@@ -183,6 +185,26 @@ def sse_forms(rows):
     return forms
 
 
+PREFIX_BYTES = {1: 0, 2: 0x66, 3: 0xf3, 4: 0xf2}
+
+
+def sse_host(rows):
+    """One line per record form that cannot fault, keeps the flags and names all its operands."""
+    lines = {}
+    forms = sse_forms(rows)
+    for r in rows:
+        if r.builder != 'sse' or 'soft' in r.traits or r.written:
+            continue
+        for ident, fn, faults, quick, size, to, source in forms.values():
+            if not r.form.startswith('FORM_' + ident + '_') or 'FORM_' + ident + '_r' != r.form or ident in lines:
+                continue
+            to = {'U': 'U', 'R': 'R', 'M': 'R', 'G': 'G'}.get(r.operands[0][0], 'V')
+            immediate = int(any(k == 'I' for k, s in r.operands))
+            lines[ident] = (f'SSE_HOST({ident}, 0x{r.opcode:02x}, 0x{PREFIX_BYTES[r.prefix]:02x}, {r.map}, {max(r.digit, 0)}, {immediate}, '
+                            f'{int("w1" in r.traits)}, {size}, {to}, {source}, {"CPU_" + r.feature if r.feature else 0})')
+    return list(lines.values())
+
+
 AVX_KINDS = {'avx': 'LANE', 'avxf': 'LANE_FAULTING', 'avxw': 'WHOLE', 'avxwf': 'WHOLE_FAULTING'}
 
 
@@ -268,6 +290,8 @@ def main():
         out += ['build_fn build_sys;']
     elif name == 'sse_forms.def':
         out = ['SSE_FORM(%s, %s, %d, %d, %d, %s, %s)' % f for f in sse_forms(rows).values()]
+    elif name == 'sse_host.def':
+        out = sse_host(rows)
     elif name == 'sys_functions.h':
         out = ['#ifndef X86_SYS_FUNCTIONS_H', '#define X86_SYS_FUNCTIONS_H', '#include "sim/cpu/cpu.h"']
         out += [f'sys_fn {f};' for f in unique(r.arg for r in rows if r.builder in ('sys', 'avx_sys'))] + ['#endif']

@@ -31,7 +31,7 @@ enum operand_fixed {
 enum {
     TRAIT_O64 = 1 << 0, TRAIT_I64 = 1 << 1, TRAIT_W0 = 1 << 2, TRAIT_W1 = 1 << 3, TRAIT_D64 = 1 << 4,
     TRAIT_F64 = 1 << 5, TRAIT_LOCK = 1 << 6, TRAIT_UNALIGNED = 1 << 7, TRAIT_PRIV = 1 << 8, TRAIT_NOHOST = 1 << 9,
-    TRAIT_VSIB = 1 << 10, TRAIT_QUICK = 1 << 11,
+    TRAIT_VSIB = 1 << 10, TRAIT_QUICK = 1 << 11, TRAIT_SOFT = 1 << 12,
 };
 
 enum row_prefix { PREFIX_ANY, PREFIX_NP, PREFIX_66, PREFIX_F3, PREFIX_F2 };

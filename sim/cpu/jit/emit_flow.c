@@ -23,7 +23,11 @@ static int condition_of_flags(struct translation *t, unsigned condition)
     static const uint32_t mask[] = { FLAG_O, FLAG_C, FLAG_Z, FLAG_C | FLAG_Z, FLAG_S, FLAG_P, FLAG_S, FLAG_S | FLAG_Z };
     struct assembler *a = &t->a;
 
+    asm_load(a, 64, SCRATCH, FIELD_OF_CPU(cc_a)); /* raw flags stand there */
+    asm_alu_place_immediate(a, ALU_CMP, 32, FIELD_OF_CPU(cc_kind), CC_KIND(CC_RAW, 64));
+    uint8_t *raw = asm_jcc_short(a, CC_Z);
     asm_point(asm_call(a), t->jit->thunk[THUNK_FLAGS]);
+    asm_point_short(a, raw);
     if (condition >> 1 >= 6) { /* S = S ^ O */
         asm_mov(a, 32, SCRATCH2, SCRATCH);
         asm_shift(a, SHIFT_SHR, 32, SCRATCH2, 4); /* O is bit 11, S bit 7 */

@@ -237,6 +237,7 @@ void emit_sse_load(struct translation *t, struct insn *r, const struct rule *rul
     if (rule->op) {
         asm_load(a, 64, SCRATCH, at_base(SCRATCH, 0));
         asm_store(a, 64, xmm_place(r->dst, rule->op - 1u), SCRATCH);
+        sse_written(t, r->dst);
         return;
     }
     if (rule->bits == 128) {
@@ -245,6 +246,7 @@ void emit_sse_load(struct translation *t, struct insn *r, const struct rule *rul
         asm_sse(a, rule->bits == 64 ? 0xf2 : 0xf3, MOVUPS_LOAD, 0, at_base(SCRATCH, 0)); /* MOVSD, MOVSS */
     }
     asm_sse(a, 0, MOVUPS_STORE, 0, xmm_place(r->dst, 0));
+    sse_written(t, r->dst);
 }
 
 void emit_sse_store(struct translation *t, struct insn *r, const struct rule *rule)
@@ -269,9 +271,32 @@ static void move_half(struct translation *t, const struct insn *r, int bits, uns
     asm_store(&t->a, bits, xmm_place(r->dst, to), SCRATCH);
 }
 
+/* What is known of an xmm register that a move wrote; 'before' is from before it. */
+static void know_moved(struct translation *t, const struct insn *r, unsigned op, struct sse_known before)
+{
+    uint16_t bit = (uint16_t)(1u << r->dst);
+    bool low64 = before.low64 >> r->src & 1, low32 = before.low32 >> r->src & 1;
+
+    if (op == SSE_TO_GPR) {
+        return;
+    }
+    sse_written(t, r->dst);
+    if (op == SSE_WHOLE || op == SSE_QUAD || op == SSE_LOW8) {
+        t->known.low64 |= low64 ? bit : 0;
+    }
+    if (op <= SSE_LOW8) {
+        t->known.low32 |= low32 ? bit : 0;
+    }
+    if (op == SSE_WHOLE) {
+        t->known.pd |= before.pd >> r->src & 1 ? bit : 0;
+        t->known.ps |= before.ps >> r->src & 1 ? bit : 0;
+    }
+}
+
 void emit_sse_move(struct translation *t, struct insn *r, const struct rule *rule)
 {
     struct assembler *a = &t->a;
+    struct sse_known before = t->known;
 
     switch (rule->op) {
     case SSE_WHOLE:
@@ -299,4 +324,5 @@ void emit_sse_move(struct translation *t, struct insn *r, const struct rule *rul
         store_slot(t, r->dst, SCRATCH, 64);
         break;
     }
+    know_moved(t, r, rule->op, before);
 }

@@ -59,6 +59,16 @@ static void empty_arena(struct jit *j)
     j->block_count = 0;
 }
 
+#if defined(__x86_64__)
+static void learn_host(struct cpu_features *f)
+{
+#define HOST_HAS(name, text) f->bits[CPU_##name / 64] |= (uint64_t)(__builtin_cpu_supports(text) != 0) << CPU_##name % 64;
+    HOST_HAS(SSE3, "sse3") HOST_HAS(SSSE3, "ssse3") HOST_HAS(SSE4_1, "sse4.1") HOST_HAS(SSE4_2, "sse4.2")
+    HOST_HAS(AES, "aes") HOST_HAS(PCLMULQDQ, "pclmul")
+#undef HOST_HAS
+}
+#endif
+
 struct jit *jit_new(unsigned heat, unsigned bytes)
 {
 #if defined(__x86_64__)
@@ -74,6 +84,7 @@ struct jit *jit_new(unsigned heat, unsigned bytes)
         jit_free(j);
         return NULL;
     }
+    learn_host(&j->host);
     jit_make_thunks(j);
     j->cold_start = j->code + j->bytes / 2;
     j->end = j->code + j->bytes;
@@ -182,9 +193,9 @@ static void flush(struct jit *j)
 /* --- translating -------------------------------------------------------------------------- */
 
 /* Forms whose rule does not hold for all operands. */
-static bool applies(const struct insn *r, const struct rule *rule)
+static bool applies(const struct jit *j, const struct insn *r, const struct rule *rule)
 {
-    if (!rule->emit) {
+    if (!rule->emit || !cpu_features_has(&j->host, rule->feature)) {
         return false;
     }
     if (rule->src == 'i' && rule->bits < 64 && r->imm != (int32_t)r->imm) {
@@ -209,7 +220,7 @@ static void translate_records(struct translation *t)
         const struct rule *rule = jit_rule(r->form);
         t->code_of[r - entry] = NULL;
         t->jit->stats.records++;
-        if (!applies(r, rule)) {
+        if (!applies(t->jit, r, rule)) {
             if (in_code) {
                 emit_record_jump(t, r);
             }
@@ -220,6 +231,7 @@ static void translate_records(struct translation *t)
         t->start = t->code_of[r - entry] = t->a.at;
         if (!in_code || r == entry + 1) {
             pend(t, PENDING_RESUME, NULL, r);
+            sse_forget(t);
         }
         in_code = true;
         rule->emit(t, r, rule);

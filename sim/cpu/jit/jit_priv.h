@@ -16,6 +16,7 @@
 #define SIM_CPU_JIT_JIT_PRIV_H
 
 #include "sim/cpu/core.h"
+#include "sim/cpu/features.h"
 #include "sim/cpu/exec/flags.h"
 #include "sim/cpu/exec/forms.h"
 #include "sim/cpu/jit/assembler.h"
@@ -51,11 +52,23 @@ struct jit {
     struct insn **block;      /* the translated ones */
     unsigned block_count;
     unsigned heat, bytes;
+    struct cpu_features host; /* SSE extensions of the host */
     struct translation *work;
     struct jit_stats stats;
 };
 
 enum { JIT_BLOCKS_MAX = 1 << 17, BLOCK_HOT_MAX = 160 * BLOCK_RECORDS, BLOCK_COLD_MAX = 96 * BLOCK_RECORDS, HEAD_BYTES = 11 };
+
+/* Vectors at the arena's start: four times the same value. */
+enum jit_constant { CONSTANT_MAGNITUDE, CONSTANT_DENORMAL, CONSTANT_SAFE_BIAS, CONSTANT_SAFE, CONSTANT_ONES, CONSTANT_COUNT };
+enum { CONSTANT_BYTES = CONSTANT_COUNT * 16 };
+
+/* What code may assume here (emit_sse.c); a bit per xmm register. */
+struct sse_known {
+    bool mxcsr;               /* rounds to nearest; PE is set and masked */
+    uint16_t low64, low32;    /* the low double, the low single is no denormal */
+    uint16_t pd, ps;          /* no double, no single is */
+};
 
 /* One block being translated. */
 struct translation {
@@ -71,6 +84,7 @@ struct translation {
         struct insn *record;
     } pending[4 * BLOCK_RECORDS];
     unsigned pending_count;
+    struct sse_known known;
     uint8_t *code_of[BLOCK_RECORDS + 4]; /* of each record, or NULL */
 };
 
@@ -83,6 +97,11 @@ struct rule {
     uint8_t producer;
     bool loud;                /* sets the lazy flags */
     bool ends;                /* never goes on to the next record */
+    /* SSE operations that are the host's: 'op' is the opcode; dst V U G R, src r m e */
+    uint8_t prefix, map;
+    int8_t digit;             /* of a shift by an immediate */
+    bool immediate, wide;
+    uint16_t feature;         /* [enum cpu_feature] the host must have, 0 = none */
 };
 extern const struct rule *jit_rule(unsigned form); /* never NULL */
 
@@ -113,7 +132,14 @@ typedef void emit_fn(struct translation *, struct insn *, const struct rule *);
 emit_fn emit_binary, emit_move, emit_extend, emit_lea, emit_shift, emit_unary, emit_multiply, emit_movabs, emit_widen,
     emit_swap, emit_nop, emit_load_for_write, emit_ea, emit_wrap, emit_push, emit_pop, emit_peek, emit_leave, emit_jump,
     emit_away, emit_go, emit_call, emit_ret, emit_jcc, emit_fused, emit_set, emit_cmov, emit_exchange, emit_exchange_add,
-    emit_cmpxchg, emit_sse_load, emit_sse_store, emit_sse_move, emit_wide_multiply, emit_bit_test;
+    emit_cmpxchg, emit_sse_load, emit_sse_store, emit_sse_move, emit_wide_multiply, emit_bit_test, emit_sse_host,
+    emit_sse_scalar, emit_sse_root, emit_sse_order, emit_sse_compare, emit_sse_resize, emit_sse_from_integer,
+    emit_sse_to_integer, emit_sse_packed;
+
+/* Nothing is known; an xmm register was written. */
+void sse_forget(struct translation *);
+void sse_written(struct translation *, unsigned xmm);
+void jit_make_constants(struct jit *);
 
 /* Compares what a condition needs; returns the host condition that holds when it does, or -1 (never), 16 (always). */
 int emit_condition(struct translation *, unsigned producer, unsigned condition);

@@ -60,7 +60,40 @@ enum { PRODUCER_any, PRODUCER_sub, PRODUCER_logic };
     R(name##_##d##s##_##width##_j##cond, .emit = emit_fused, .op = OP_##name, .bits = width, .dst = LETTER_##d, .src = LETTER_##s, \
       .condition = n, .loud = true, .ends = true)
 
+/* --- SSE operations -------------------------------------------------------------------------- */
+
+enum { SOURCE_W = 'r', SOURCE_X = 'r', SOURCE_E = 'e' };
+#define SSE_HOST(id, hex, host_prefix, host_map, host_digit, imm, w, size, to, from, needs) \
+    R(id##_r, .emit = emit_sse_host, .op = hex, .prefix = host_prefix, .map = host_map, .digit = host_digit, .immediate = imm, \
+      .wide = w, .bits = size * 8, .dst = (#to)[0], .src = SOURCE_##from, .feature = needs) \
+    R(id##_m, .emit = emit_sse_host, .op = hex, .prefix = host_prefix, .map = host_map, .digit = host_digit, .immediate = imm, \
+      .wide = w, .bits = size * 8, .dst = (#to)[0], .src = 'm', .feature = needs)
+
+#define SSE_BOTH(id, ...) R(id##_r, .src = 'r', __VA_ARGS__) R(id##_m, .src = 'm', __VA_ARGS__)
+#define SCALARS(name, opcode, zeros) \
+    SSE_BOTH(sse_##name##sd_8, .emit = emit_sse_scalar, .op = opcode, .bits = 64, .condition = zeros) \
+    SSE_BOTH(sse_##name##ss_4, .emit = emit_sse_scalar, .op = opcode, .bits = 32, .condition = zeros) \
+    SSE_BOTH(sse_##name##ps_16, .emit = emit_sse_packed, .op = opcode, .bits = 128, .condition = zeros)
+#define ORDERS(name, opcode, imm) \
+    SSE_BOTH(sse_##name##sd_8, .emit = emit_sse_order, .op = opcode, .bits = 64, .immediate = imm) \
+    SSE_BOTH(sse_##name##ss_4, .emit = emit_sse_order, .op = opcode, .bits = 32, .immediate = imm)
+#define COMPARES(name) \
+    SSE_BOTH(sse_##name##sd_8, .emit = emit_sse_compare, .bits = 64) SSE_BOTH(sse_##name##ss_4, .emit = emit_sse_compare, .bits = 32)
+#define FROM_INTEGER(id, from, to) SSE_BOTH(sse_##id, .emit = emit_sse_from_integer, .op = 0x2a, .bits = from, .condition = to)
+#define TO_INTEGER(id, opcode, from, to) SSE_BOTH(sse_##id, .emit = emit_sse_to_integer, .op = opcode, .bits = from, .condition = to)
+
 static const struct rule rules[FORM_COUNT] = {
+#include "x86/sse_host.def"
+    SCALARS(add, 0x58, 0) SCALARS(sub, 0x5c, 0) SCALARS(mul, 0x59, 'e') SCALARS(div, 0x5e, 'a')
+    SSE_BOTH(sse_sqrtsd_8, .emit = emit_sse_root, .op = 0x51, .bits = 64)
+    SSE_BOTH(sse_sqrtss_4, .emit = emit_sse_root, .op = 0x51, .bits = 32)
+    ORDERS(min, 0x5d, false) ORDERS(max, 0x5f, false) ORDERS(cmp, 0xc2, true) COMPARES(ucomi) COMPARES(comi)
+    SSE_BOTH(sse_cvtss2sd_4, .emit = emit_sse_resize, .op = 0x5a, .bits = 32)
+    SSE_BOTH(sse_cvtsd2ss_8, .emit = emit_sse_resize, .op = 0x5a, .bits = 64)
+    FROM_INTEGER(cvtsi2sd_4g, 32, 64) FROM_INTEGER(cvtsi2ss_4g, 32, 32) FROM_INTEGER(cvtsq2sd_8g, 64, 64) FROM_INTEGER(cvtsq2ss_8g, 64, 32)
+    TO_INTEGER(cvttsd2si_8, 0x2c, 64, 32) TO_INTEGER(cvttsd2sq_8, 0x2c, 64, 64) TO_INTEGER(cvttss2si_4, 0x2c, 32, 32)
+    TO_INTEGER(cvttss2sq_4, 0x2c, 32, 64) TO_INTEGER(cvtsd2si_8, 0x2d, 64, 32) TO_INTEGER(cvtsd2sq_8, 0x2d, 64, 64)
+    TO_INTEGER(cvtss2si_4, 0x2d, 32, 32) TO_INTEGER(cvtss2sq_4, 0x2d, 32, 64)
     ALU_OPS(LOUD) QUIET_ALU_OPS(QUIET) COMPARE_OPS(LOUD)
     SHIFTS(8) SHIFTS(16) SHIFTS(32) SHIFTS(64)
     NEGATE_OPS(UNARY_RULE) UNARY_OPS(UNARY_RULE)

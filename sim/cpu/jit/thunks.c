@@ -180,8 +180,9 @@ static void thunk_flags(struct assembler *a)
 
 void jit_make_thunks(struct jit *j)
 {
-    struct assembler a = { j->code + 64 };
+    struct assembler a = { j->code + CONSTANT_BYTES };
 
+    jit_make_constants(j);
     begin(j, THUNK_CALL, &a);
     thunk_call(&a);
     begin(j, THUNK_RESUME, &a);
