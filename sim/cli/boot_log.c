@@ -3,15 +3,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "sim/cli/boot_options.h"
+#include "sim/cli/boot_recipe.h"
 #include "sim/lab/run_log.h"
 #include "sim/machine.h"
 #include "sim/platform/input.h"
@@ -28,94 +27,6 @@ struct boot_log {
     bool differs;
     char message[1024];
 };
-
-/* Options that look at the machine, or say how the person sits before it; 1: with a value. */
-static const struct { const char *name; int values; } observers[] = {
-    { "--record", 1 }, { "--results", 1 }, { "--trace", 1 }, { "--serial", 1 }, { "--gdb", 1 }, { "-d", 1 },
-    { "--pace", 1 }, { "--picture", 1 }, { "--window", 0 }, { "--crosscheck", 1 }, { "--tier", 1 },
-};
-
-/* --- boot.json -------------------------------------------------------------------------------- */
-
-static int
-observer_values(const char *argument)
-{
-    for (unsigned i = 0; i < sizeof observers / sizeof *observers; i++)
-        if (!strcmp(argument, observers[i].name))
-            return observers[i].values;
-    return -1;
-}
-
-static bool
-write_arguments(const struct boot_options *opt, bool listen, char *error, size_t error_size)
-{
-    char path[PATH_MAX], cwd[PATH_MAX];
-    json_t *list = json_array();
-    for (int i = 0; i < opt->argc; i++) {
-        int skip = i ? observer_values(opt->argv[i]) : -1;
-        if (skip < 0)
-            json_array_append_new(list, json_string(opt->argv[i]));
-        else
-            i += skip;
-    }
-    if (opt->display_implied) {
-        json_array_append_new(list, json_string("--display"));
-        json_array_append_new(list, json_string(opt->display));
-    }
-    snprintf(path, sizeof path, "%s/boot.json", opt->record);
-    json_t *o = json_pack("{s:o,s:s,s:b}", "arguments", list, "folder", getcwd(cwd, sizeof cwd) ? cwd : ".", "listen", listen);
-    bool good = o && json_dump_file(o, path, JSON_INDENT(2)) == 0;
-    json_decref(o);
-    if (!good)
-        snprintf(error, error_size, "cannot write %s", path);
-    return good;
-}
-
-bool
-boot_log_is_in(const char *folder)
-{
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/boot.json", folder);
-    return access(path, R_OK) == 0;
-}
-
-static char **
-copy_arguments(const json_t *list, int *argc)
-{
-    size_t count = json_array_size(list);
-    char **argv = calloc(count + 1, sizeof *argv);
-    for (size_t i = 0; argv && i < count; i++) {
-        const char *text = json_string_value(json_array_get(list, i));
-        argv[i] = text ? strdup(text) : NULL;
-        if (!argv[i])
-            return NULL;
-    }
-    *argc = (int)count;
-    return argv;
-}
-
-char **
-boot_log_arguments(const char *folder, int *argc, bool *listen, char *error, size_t error_size)
-{
-    char path[PATH_MAX];
-    json_error_t e;
-    snprintf(path, sizeof path, "%s/boot.json", folder);
-    json_t *o = json_load_file(path, 0, &e);
-    const char *cwd = json_string_value(json_object_get(o, "folder"));
-    const json_t *list = json_object_get(o, "arguments");
-    char **argv = NULL;
-    if (!o)
-        snprintf(error, error_size, "%s: %s", path, e.text);
-    else if (!cwd || !json_is_array(list) || !json_array_size(list) || !(argv = copy_arguments(list, argc)))
-        snprintf(error, error_size, "%s is damaged", path);
-    else if (chdir(cwd)) {
-        snprintf(error, error_size, "cannot go to %s, where the boot was recorded: %s", cwd, strerror(errno));
-        argv = NULL;
-    }
-    *listen = json_is_true(json_object_get(o, "listen"));
-    json_decref(o);
-    return argv;
-}
 
 /* --- beginning ---------------------------------------------------------------------------------- */
 
@@ -138,7 +49,7 @@ boot_log_record(const struct boot_options *o, struct machine *m, bool listen, ch
     struct boot_log *log = log_new(m);
     if (mkdir(folder, 0777) && errno != EEXIST)
         snprintf(error, error_size, "cannot make %s: %s", folder, strerror(errno));
-    else if (log && write_arguments(o, listen, error, error_size)) {
+    else if (log && boot_recipe_write(folder, o, listen, error, error_size)) {
         snprintf(path, sizeof path, "%s/log", folder);
         log->writer = run_log_create(path, machine_hash(m), error, error_size);
         if (log->writer)

@@ -1,7 +1,6 @@
 /* The log of an interactive boot: `hvlab boot --record DIR` writes it, `hvlab replay DIR` runs it again.
  *
- * DIR holds boot.json (the command line without what only looks at the machine, the folder it ran in, whether somebody
- * listened for input) and log (sim/lab/run_log.h): every event that came from outside with its cycle, the machine's
+ * DIR holds boot.json (boot_recipe.h) and log (sim/lab/run_log.h): every event that came from outside with its cycle, the machine's
  * hash after 1, 2, 4, 8.. virtual seconds, and the end.  The log's identity is the machine's hash before its first
  * instruction, so another image, disk or option is noticed before anything runs.
  */
@@ -16,12 +15,6 @@ struct boot_log;
 struct boot_options;
 struct input;
 struct machine;
-
-/* Is 'folder' one that --record made? */
-bool boot_log_is_in(const char *folder);
-/* The recorded command line: argv for boot_options_parse, malloc'ed with a NULL at the end; also changes to the folder
- * it ran in.  NULL with a message. */
-char **boot_log_arguments(const char *folder, int *argc, bool *listen, char *error, size_t error_size);
 
 /* Begin, with the machine loaded and not yet run.  NULL with a message. */
 struct boot_log *boot_log_record(const struct boot_options *, struct machine *, bool listen, char *error, size_t error_size);

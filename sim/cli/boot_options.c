@@ -27,35 +27,40 @@ struct option_row {
     size_t field;             /* offset in struct boot_options */
     uint64_t low, high;
     const char *help;
+    bool looks;               /* only looks at the machine, or says how the person sits before it: no part of what boots */
 };
 
+enum { BOOTS = false, LOOKS = true };
 #define AT(member) offsetof(struct boot_options, member)
 static const struct option_row rows[] = {
-    { "--append", "TEXT", TEXT, AT(append), 0, 0, "command line" },
-    { "--module", "FILE", LIST, AT(modules), 0, 0, "a module; FILE=NAME gives its command line (repeatable)" },
-    { "--initrd", "FILE", TEXT, AT(initrd), 0, 0, "a Linux kernel's initial RAM disk" },
-    { "--bios", "", FLAG, AT(bios_first), 0, 0, "run the BIOS before a multiboot image (a kernel without 32-bit entry always does)" },
-    { "--drive", "FILE[,write]", LIST, AT(drives), 0, 0, "an NVMe disk; changes to the image are dropped unless ',write' (repeatable)" },
-    { "--memory", "SIZE", SIZE, AT(machine.ram_size), 0, 0, "RAM, e.g. 512M [512M]" },
-    { "--cpus", "N", COUNT, AT(machine.cpu_count), 1, MACHINE_CPUS_MAX, "processors [1]" },
-    { "--cpu", "MODEL", TEXT, AT(machine.model), 0, 0, "processor, see `hvlab list cpus`; MODEL,+FEATURE,-FEATURE [intel-v3]" },
-    { "--no-vtx", "", FLAG, AT(no_vtx), 0, 0, "a machine without VT-x" },
-    { "--no-test-devices", "", FLAG, AT(board.no_test_devices), 0, 0, "without the ports and memory that test suites expect" },
-    { "--timing", "functional|approx", CHOICE, AT(machine.timing_approx), 0, 0, "how time is charged [functional]" },
-    { "--tier", "compiled|interpreter", CHOICE, AT(interpreter), 0, 0, "how functional timing runs code [compiled]" },
-    { "--quantum", "CYCLES", NUMBER, AT(machine.quantum), 1, 1000000000, "processors' turn [1000]" },
-    { "--crosscheck", "N", NUMBER, AT(machine.crosscheck), 1, UINT64_MAX, "execute every Nth block on Unicorn too" },
-    { "--limit-time", "SECONDS", SECONDS, AT(limit_seconds), 0, 0, "stop after so much virtual time" },
-    { "--serial", "stdio|file:F", TEXT, AT(serial), 0, 0, "COM1; typed bytes enter from a terminal, or with an explicit stdio [stdio]" },
-    { "--display", "WxH|text", TEXT, AT(display), 0, 0, "a framebuffer, or VGA text [none; 1024x768 with --window or --picture]" },
-    { "--window", "", FLAG, AT(window), 0, 0, "show the display; its keys and mouse are the machine's" },
-    { "--picture", "FILE.png", TEXT, AT(picture), 0, 0, "what the display shows in the end" },
-    { "--pace", "realtime|fast", TEXT, AT(pace), 0, 0, "hold virtual time to the wall clock, or not [realtime before a terminal]" },
-    { "--record", "DIR", TEXT, AT(record), 0, 0, "log all input, so that `hvlab replay DIR` runs the same again" },
-    { "-d", "CATEGORIES", TEXT, AT(debug), 0, 0, "log what happens to standard error, e.g. int,unclaimed (`hvlab list debug`)" },
-    { "--gdb", ":PORT", TEXT, AT(gdb), 0, 0, "wait for gdb (`target remote :PORT`) before the first instruction" },
-    { "--trace", "DIR", TEXT, AT(trace), 0, 0, "write a CTF event trace" },
-    { "--results", "FILE", TEXT, AT(results), 0, 0, "write instructions, virtual_ns, host_seconds, state_hash, exit" },
+    { "--append", "TEXT", TEXT, AT(append), 0, 0, "command line", BOOTS },
+    { "--module", "FILE", LIST, AT(modules), 0, 0, "a module; FILE=NAME gives its command line (repeatable)", BOOTS },
+    { "--initrd", "FILE", TEXT, AT(initrd), 0, 0, "a Linux kernel's initial RAM disk", BOOTS },
+    { "--bios", "", FLAG, AT(bios_first), 0, 0, "run the BIOS before a multiboot image (some kernels always do)", BOOTS },
+    { "--drive", "FILE[,write]", LIST, AT(drives), 0, 0, "an NVMe disk; FILE is left alone unless ',write' (repeatable)", BOOTS },
+    { "--memory", "SIZE", SIZE, AT(machine.ram_size), 0, 0, "RAM, e.g. 512M [512M]", BOOTS },
+    { "--cpus", "N", COUNT, AT(machine.cpu_count), 1, MACHINE_CPUS_MAX, "processors [1]", BOOTS },
+    { "--cpu", "MODEL", TEXT, AT(machine.model), 0, 0, "processor, see `hvlab list cpus`; MODEL,+FEATURE,-FEATURE [intel-v3]", BOOTS },
+    { "--no-vtx", "", FLAG, AT(no_vtx), 0, 0, "a machine without VT-x", BOOTS },
+    { "--no-test-devices", "", FLAG, AT(board.no_test_devices), 0, 0, "without the ports and memory that test suites expect", BOOTS },
+    { "--timing", "functional|approx", CHOICE, AT(machine.timing_approx), 0, 0, "how time is charged [functional]", BOOTS },
+    { "--tier", "compiled|interpreter", CHOICE, AT(interpreter), 0, 0, "how functional timing runs code [compiled]", LOOKS },
+    { "--quantum", "CYCLES", NUMBER, AT(machine.quantum), 1, 1000000000, "processors' turn [1000]", BOOTS },
+    { "--crosscheck", "N", NUMBER, AT(machine.crosscheck), 1, UINT64_MAX, "execute every Nth block on Unicorn too", LOOKS },
+    { "--limit-time", "SECONDS", SECONDS, AT(limit_seconds), 0, 0, "stop after so much virtual time", LOOKS },
+    { "--serial", "stdio|file:F", TEXT, AT(serial), 0, 0, "COM1; typed bytes enter from a terminal, or if said [stdio]", LOOKS },
+    { "--display", "WxH|text", TEXT, AT(display), 0, 0, "a framebuffer, or VGA text [none; 1024x768 with --window or --picture]", BOOTS },
+    { "--window", "", FLAG, AT(window), 0, 0, "show the display; its keys and mouse are the machine's", LOOKS },
+    { "--picture", "FILE.png", TEXT, AT(picture), 0, 0, "what the display shows in the end", LOOKS },
+    { "--pace", "realtime|fast", TEXT, AT(pace), 0, 0, "hold virtual time to the wall clock, or not [realtime before a terminal]", LOOKS },
+    { "--record", "DIR", TEXT, AT(record), 0, 0, "log all input, so that `hvlab replay DIR` runs the same again", LOOKS },
+    { "-d", "CATEGORIES", TEXT, AT(debug), 0, 0, "log what happens to standard error, e.g. int,unclaimed (`hvlab list debug`)", LOOKS },
+    { "--gdb", ":PORT", TEXT, AT(gdb), 0, 0, "wait for gdb (`target remote :PORT`) before the first instruction", LOOKS },
+    { "--trace", "DIR", TEXT, AT(trace), 0, 0, "write a CTF event trace", LOOKS },
+    { "--snapshot-at", "SECONDS", SECONDS, AT(snapshot_seconds), 0, 0, "save the machine then into --out, and go on", LOOKS },
+    { "--out", "DIR", TEXT, AT(out), 0, 0, "where --snapshot-at saves", LOOKS },
+    { "--restore", "DIR", TEXT, AT(restore), 0, 0, "go on from a snapshot; no IMAGE, and only options that look", LOOKS },
+    { "--results", "FILE", TEXT, AT(results), 0, 0, "write instructions, virtual_ns, host_seconds, state_hash, exit", LOOKS },
 };
 #undef AT
 enum { ROWS = sizeof rows / sizeof *rows };
@@ -229,6 +234,14 @@ take_display(struct boot_options *o)
     return cli_unusable("boot: --display %s: want text, or a size such as 1024x768", text);
 }
 
+bool
+boot_options_looks(const char *name, bool *valued)
+{
+    const struct option_row *row = find_row(name);
+    *valued = row && row->kind != FLAG;
+    return row && row->looks;
+}
+
 int
 boot_options_parse(struct boot_options *o, int argc, char **argv)
 {
@@ -247,6 +260,8 @@ boot_options_parse(struct boot_options *o, int argc, char **argv)
         if (status != EXIT_GOOD)
             return status;
     }
+    if (o->snapshot_seconds > 0 && !o->out)
+        return cli_unusable("boot: --snapshot-at needs --out DIR, where to save");
     o->machine.vtx = !o->no_vtx;
     if (take_display(o) != EXIT_GOOD)
         return EXIT_UNUSABLE;
@@ -257,5 +272,5 @@ boot_options_parse(struct boot_options *o, int argc, char **argv)
     o->machine.tier = o->interpreter ? TIER_INTERPRETER : TIER_COMPILED;
     if (!cpu_model_find(o->machine.model, strcspn(o->machine.model, ",")))
         return unknown_model(o->machine.model);
-    return o->image ? EXIT_GOOD : cli_unusable("boot: which image? `hvlab boot --help` has examples");
+    return o->image || o->restore ? EXIT_GOOD : cli_unusable("boot: which image? `hvlab boot --help` has examples");
 }

@@ -28,6 +28,8 @@ struct boot_options {
     char **argv;
     struct machine_config machine;
     struct board_config board;
+    const char *out, *restore;
+    double snapshot_seconds; /* [virtual seconds]; 0 = none */
     double limit_seconds;  /* [virtual seconds]; 0 = none */
     bool no_vtx, interpreter, help;
     bool bios_first;
@@ -37,5 +39,7 @@ struct boot_options {
  * 'help' set: --help was asked for and nothing else was looked at. */
 int boot_options_parse(struct boot_options *o, int argc, char **argv);
 void boot_options_help(void);
+/* An option that only looks at the machine, or says how the person sits before it; 'valued': it has a value. */
+bool boot_options_looks(const char *name, bool *valued);
 
 #endif

@@ -51,14 +51,15 @@ session_open(struct session *s, struct machine *m, struct board *board, const st
     char error[ERROR_MAX];
     *s = (struct session){ .machine = m, .input = board_input(board), .replaying = o->replay, .picture = o->picture };
     bool terminal = wants_terminal(o);
-    bool listen = o->replay ? o->listen : terminal || o->window;
+    bool listen = o->replay || o->restore ? o->listen : terminal || o->window;
+    s->listens = listen;
     if (o->record)
         for (unsigned i = 0; i < o->drives.count; i++)
             if (strstr(o->drives.item[i], ",write"))
                 return cli_unusable("boot: --record with a drive that is written through could not be replayed: leave out ',write'");
     if (o->pace && strcmp(o->pace, "realtime") && strcmp(o->pace, "fast"))
         return cli_unusable("boot: --pace %s: want realtime or fast", o->pace);
-    if (listen)
+    if (listen && !o->restore) /* a restored machine has what listening does to it */
         input_listen(s->input);
     int status = open_log(s, o, listen);
     if (status != EXIT_GOOD)

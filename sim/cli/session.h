@@ -26,11 +26,12 @@ struct session {
     const char *picture;       /* or NULL */
     int64_t next_frame;        /* [ns of the host] */
     bool replaying, realtime;
+    bool listens;              /* typed bytes may enter; shapes the machine's rounds */
     uint64_t virtual_start;    /* [cycle] */
     int64_t host_start;        /* of the same moment, moved on when the machine cannot keep up [ns] */
 };
 
-/* The machine is loaded and has not run.  EXIT_GOOD, or another status with a message printed. */
+/* The machine is loaded, or restored, and has not run since.  EXIT_GOOD, or another status with a message printed. */
 int session_open(struct session *, struct machine *, struct board *, const struct boot_options *);
 /* How far the machine may run before the next session_step [cycle]. */
 uint64_t session_limit(const struct session *);

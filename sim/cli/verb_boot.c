@@ -6,15 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "sim/base/state.h"
 #include "sim/cli/boot_images.h"
 #include "sim/cli/boot_options.h"
+#include "sim/cli/boot_recipe.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/session.h"
 #include "sim/cli/watch.h"
 #include "sim/cpu/cpu.h"
+#include "sim/lab/snapshot.h"
 #include "sim/machine.h"
 #include "sim/platform/board.h"
 #include "sim/platform/platform.h"
@@ -31,15 +34,36 @@ console_byte(void *ctx, uint8_t byte)
         fflush(out);
 }
 
+static bool
+save(struct machine *m, const struct boot_options *o, bool listen)
+{
+    char error[ERROR_MAX], path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/snapshot.zst", o->out);
+    if (mkdir(o->out, 0777) && errno != EEXIST)
+        snprintf(error, sizeof error, "cannot make %s: %s", o->out, strerror(errno));
+    else if (boot_recipe_write(o->out, o, listen, error, sizeof error) &&
+             snapshot_save(m, NULL, NULL, path, error, sizeof error))
+        return true;
+    cli_unusable("%s", error);
+    return false;
+}
+
 static enum machine_stop
 run(struct watch *w, struct session *session, const struct boot_options *o)
 {
     struct machine *m = w->machine;
     uint64_t limit = o->limit_seconds > 0 ? (uint64_t)(o->limit_seconds * (double)MACHINE_TSC_HZ) : UINT64_MAX;
+    uint64_t snapshot = o->snapshot_seconds > 0 ? (uint64_t)(o->snapshot_seconds * (double)MACHINE_TSC_HZ) : UINT64_MAX;
     enum machine_stop stop = STOP_LIMIT;
     while (stop == STOP_LIMIT && m->now < limit && !cli_interrupted()) {
         uint64_t next = session_limit(session);
-        stop = machine_run(m, next < limit ? next : limit);
+        next = next < limit ? next : limit;
+        stop = machine_run(m, next < snapshot ? next : snapshot);
+        if (stop == STOP_LIMIT && m->now >= snapshot) {
+            if (!save(m, o, session->listens))
+                return STOP_REQUESTED;
+            snapshot = UINT64_MAX;
+        }
         if (stop == STOP_LIMIT && (!session_step(session) || !watch_poll(w)))
             stop = STOP_REQUESTED;
     }
@@ -99,13 +123,23 @@ boot(struct watch *w, struct session *session, const struct boot_options *o)
     return status;
 }
 
+static bool
+load(struct machine *m, const struct boot_options *o, char *error)
+{
+    char path[PATH_MAX];
+    if (!o->restore)
+        return boot_images_load(m, o, error, ERROR_MAX);
+    snprintf(path, sizeof path, "%s/snapshot.zst", o->restore);
+    return snapshot_load(m, NULL, NULL, path, error, ERROR_MAX);
+}
+
 static int
 load_and_boot(struct machine *m, struct board *board, const struct boot_options *o)
 {
     char error[ERROR_MAX];
     struct watch watch;
     struct session session;
-    if (!boot_images_load(m, o, error, sizeof error))
+    if (!load(m, o, error))
         return cli_unusable("%s", error);
     int status = session_open(&session, m, board, o);
     if (status != EXIT_GOOD)
@@ -148,6 +182,28 @@ open_and_boot(const struct boot_options *o)
     return status;
 }
 
+/* The recipe says what machine it is; the command line adds who looks. */
+static int
+restore(int argc, char **argv, const char *folder)
+{
+    struct boot_options o;
+    char error[ERROR_MAX], where[PATH_MAX];
+    bool listen;
+    if (!realpath(folder, where))
+        return cli_unusable("%s: %s", folder, strerror(errno));
+    char **whole = boot_recipe_extend(where, &argc, argv, &listen, error, sizeof error);
+    if (!whole)
+        return cli_unusable("%s", error);
+    int status = boot_options_parse(&o, argc, whole);
+    if (status == EXIT_GOOD) {
+        o.restore = where;
+        o.listen = listen;
+        status = open_and_boot(&o);
+    }
+    boot_recipe_free(whole);
+    return status;
+}
+
 int
 verb_boot(int argc, char **argv)
 {
@@ -160,7 +216,7 @@ verb_boot(int argc, char **argv)
         return EXIT_GOOD;
     }
     cli_catch_interrupt();
-    return open_and_boot(&o);
+    return o.restore ? restore(argc, argv, o.restore) : open_and_boot(&o);
 }
 
 int
@@ -172,7 +228,7 @@ boot_replay(const char *folder, bool quiet)
     bool listen;
     if (!realpath(folder, where))
         return cli_unusable("%s: %s", folder, strerror(errno));
-    char **argv = boot_log_arguments(where, &argc, &listen, error, sizeof error);
+    char **argv = boot_recipe_read(where, &argc, &listen, error, sizeof error);
     if (!argv)
         return cli_unusable("%s", error);
     int status = boot_options_parse(&o, argc, argv);
@@ -183,8 +239,6 @@ boot_replay(const char *folder, bool quiet)
         cli_catch_interrupt();
         status = open_and_boot(&o);
     }
-    for (int i = 0; i < argc; i++)
-        free(argv[i]);
-    free(argv);
+    boot_recipe_free(argv);
     return status;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sim/cli/boot_log.h"
+#include "sim/cli/boot_recipe.h"
 #include "sim/cli/cli.h"
 #include "sim/cli/recording.h"
 
@@ -72,7 +72,7 @@ verb_replay(int argc, char **argv)
     }
     if (!folder)
         return cli_unusable("replay: which folder? e.g. `hvlab replay results/first-light`");
-    if (boot_log_is_in(folder))
+    if (boot_recipe_is_in(folder))
         return boot_replay(folder, quiet);
     snprintf(path, sizeof path, "%s/experiment.yaml", folder);
     experiment_defaults(&e);
