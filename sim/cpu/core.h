@@ -44,6 +44,7 @@ struct stamp_set { uint64_t epoch[STAMP_WAYS]; uint32_t mode[STAMP_WAYS]; uint16
 struct core {
     enum exec_result result; /* why the last block was left */
     bool leave;              /* leave the block at the next instruction boundary */
+    bool attended;           /* ... because cpu_attend was called, which unlike a write to code is an event of the machine */
     bool fell;               /* run_one: the record went on to its successor */
     bool chain;              /* blocks may be linked and remembered; off for crosscheck */
     bool timed;

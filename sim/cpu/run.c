@@ -459,7 +459,7 @@ static void run_blocks(struct cpu *c, bool one)
 {
     struct core *core = c->core;
 
-    core->leave = false;
+    core->leave = core->attended = false;
     core->alone = one;
     core->near_page = false;
     do {
@@ -597,7 +597,7 @@ void cpu_attend(struct cpu *c, uint32_t attention)
 {
     c->attention |= attention;
     if (c->core) {
-        c->core->leave = true;
+        c->core->leave = c->core->attended = true;
     }
 }
 

@@ -231,6 +231,9 @@ static enum exec_result string_run(struct cpu *c, const struct sys_insn *s, unsi
         if (count && stepped) {
             count = 1; /* every iteration traps */
         }
+        if (count > (PAUSE_BYTES - bytes) / t.size) {
+            count = (PAUSE_BYTES - bytes) / t.size; /* the pause is at one place, however memory is reached */
+        }
         if (count == 0) {
             return EXEC_OK;
         }
@@ -252,7 +255,7 @@ static enum exec_result string_run(struct cpu *c, const struct sys_insn *s, unsi
             return EXEC_OK;
         }
         bytes += done * t.size;
-        if (bytes >= PAUSE_BYTES || c->core->leave || stepped) {
+        if (bytes >= PAUSE_BYTES || c->core->attended || stepped) {
             return EXEC_REPEAT;
         }
     }
