@@ -7,6 +7,7 @@
 
 #include "dsdt.hex" /* unsigned char dsdt_aml_code[], made by iasl from spec/platform/dsdt.asl */
 #include "sim/cpu/cpu.h"
+#include "sim/cpu/model/model.h"
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
 #include "sim/platform/pci.h"
@@ -237,15 +238,13 @@ dmar(struct writer *w)
 
 /* --- roots ------------------------------------------------------------------------ */
 
-enum { TABLES = 5 };
-
 /* XSDT with 64-bit entries; RSDT, for software of ACPI 1.0, with 32-bit ones. */
 static uint64_t
-root(struct writer *w, const char *signature, unsigned entry_size, const uint64_t table[TABLES])
+root(struct writer *w, const char *signature, unsigned entry_size, const uint64_t *table, unsigned count)
 {
     struct table t;
     begin(&t, signature, 1);
-    for (unsigned i = 0; i < TABLES; i++) {
+    for (unsigned i = 0; i < count; i++) {
         append(&t, table[i], entry_size);
     }
     return finish(w, &t);
@@ -256,10 +255,12 @@ acpi_tables_write(struct machine *m)
 {
     struct writer w = { m, ACPI_TABLES_BASE + RSDP_SIZE };
     uint64_t dsdt_spa = dsdt(&w), facs_spa = facs(&w);
-    const uint64_t table[TABLES] = {
-        fadt(&w, dsdt_spa, facs_spa), madt(&w), hpet(&w), mcfg(&w), dmar(&w),
-    };
-    uint64_t rsdt = root(&w, "RSDT", 4, table), xsdt = root(&w, "XSDT", 8, table);
+    uint64_t table[5] = { fadt(&w, dsdt_spa, facs_spa), madt(&w), hpet(&w), mcfg(&w) };
+    unsigned count = 4;
+    if (m->model->vendor == CPU_VENDOR_INTEL) { /* the firmware of a board for AMD has its VT-d switched off */
+        table[count++] = dmar(&w);
+    }
+    uint64_t rsdt = root(&w, "RSDT", 4, table, count), xsdt = root(&w, "XSDT", 8, table, count);
     struct table t = { .size = RSDP_SIZE };
     memcpy(t.bytes, "RSD PTR ", 8);
     memcpy(t.bytes + 9, "HVLAB ", 6);
