@@ -405,6 +405,7 @@ machine_state(struct machine *m, struct state *s)
     config_state(m, s);
     cpu_model_state(m, s);
     STATE_VISIT(s, m->now);
+    STATE_VISIT(s, m->tsc_shown);
     stop_state(m, s);
     event_queue_state(m->events, s);
     mem_state(m->mem, s);

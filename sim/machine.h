@@ -85,6 +85,7 @@ struct machine {
     uint8_t physical_bits;          /* width of physical addresses; 0 without a model */
     char model_text[128];           /* as config.model said it */
     uint64_t now;               /* start of the current round [cycle] */
+    uint64_t tsc_shown;         /* latest time RDTSC showed to any processor [cycle]; 0 with a single one */
     struct pci *pci;            /* root complex; sim/platform/pci.h */
     struct vtd *vtd;            /* sim/platform/vtd.h */
     const struct vtx_ops *vtx;  /* VT-x/AMD-V implementation, or NULL; sim/vtx/vtx.h */

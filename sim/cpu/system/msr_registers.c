@@ -58,9 +58,21 @@ static enum exec_result gp(struct cpu *cpu)
 
 /* --- registers with functions ------------------------------------------------------ */
 
+/* Processors run a round one after the other: the second still has an earlier time when it sees what the first wrote.
+ * The time it is shown is never behind what another one was shown, so nobody finds the counters out of step. */
+static uint64_t shown_time(const struct cpu *cpu)
+{
+    struct machine *m = cpu->machine;
+
+    if (m->cpu_count > 1 && cpu->now > m->tsc_shown) {
+        m->tsc_shown = cpu->now;
+    }
+    return m->cpu_count > 1 ? m->tsc_shown : cpu->now;
+}
+
 uint64_t cpu_tsc(const struct cpu *cpu)
 {
-    return cpu->now + cpu->msr.tsc_offset + (cpu->nonroot ? cpu->vtx_tsc_offset : 0);
+    return shown_time(cpu) + cpu->msr.tsc_offset + (cpu->nonroot ? cpu->vtx_tsc_offset : 0);
 }
 
 /* RDMSR of IA32_TSC returns what RDTSC does. */

@@ -212,6 +212,21 @@ static void tsc_and_its_adjust_move_together(void **state)
     fixture_free(f);
 }
 
+static void no_processor_sees_a_counter_run_backwards(void **state)
+{
+    struct fixture *f = fixture_new(2);
+
+    (void)state;
+    f->machine.cpu[0]->now = 5000;
+    f->machine.cpu[1]->now = 4500;
+    assert_int_equal(cpu_tsc(f->machine.cpu[1]), 4500);
+    assert_int_equal(cpu_tsc(f->machine.cpu[0]), 5000);
+    assert_int_equal(cpu_tsc(f->machine.cpu[1]), 5000);
+    f->machine.cpu[1]->now = 5001;
+    assert_int_equal(cpu_tsc(f->machine.cpu[1]), 5001);
+    fixture_free(f);
+}
+
 static void rdmsr_and_wrmsr_are_for_ring_0(void **state)
 {
     struct fixture *f = fixture_new(1);
@@ -786,6 +801,7 @@ int main(void)
         cmocka_unit_test(misc_enable_takes_nx_and_leaves_away),
         cmocka_unit_test(efer_guards_long_mode),
         cmocka_unit_test(tsc_and_its_adjust_move_together),
+        cmocka_unit_test(no_processor_sees_a_counter_run_backwards),
         cmocka_unit_test(rdmsr_and_wrmsr_are_for_ring_0),
         cmocka_unit_test(cpuid_describes_this_machine),
         cmocka_unit_test(control_registers_refuse_what_the_manual_refuses),
