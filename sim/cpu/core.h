@@ -55,6 +55,11 @@ struct core {
     bool near_page;          /* rip lies in the page just run; 'page' is its RAM page index: no translation needed */
     uint32_t page;
     struct insn *dead;       /* dropped head that should forward to the block found next, or NULL */
+    struct middle {          /* where stepping left a block, so that nothing is decoded to go on there */
+        struct insn *entry, *record; /* the block, its next record; NULL: nowhere */
+        uint64_t linear, epoch;
+        uint32_t mode;
+    } middle;
     struct insn step[2];     /* scratch for running exactly one record */
     struct sys_insn sys;     /* scratch: what a system function gets */
     uint32_t bucket;         /* of the running code; functional mode: time since the last booking belongs to it */

@@ -363,30 +363,33 @@ static struct insn *find_block(struct cpu *c)
 
 /* --- running -------------------------------------------------------------------------------------- */
 
-/* Record by record while the budget lasts, or exactly one instruction. */
-static void step_block(struct cpu *c, struct insn *entry, bool one)
+static void middle_note(struct cpu *c, struct insn *record)
 {
     struct core *core = c->core;
-    struct insn *r = entry + 1;
 
-    while (entry->fn == core_forward) { /* found through a stale jump-cache entry */
-        entry = entry->link;
+    core->middle = (struct middle){ c->block, record, core_fetch_linear(c), core->stamp_epoch, c->mode };
+}
+
+/* The record at rip in a block that was left there, or NULL.  The timing model has the rest of a block
+ * start as a block of its own. */
+static struct insn *middle_find(const struct cpu *c)
+{
+    const struct core *core = c->core;
+    const struct middle *middle = &core->middle;
+
+    if (!middle->entry || core->timed || core->hooks.every || middle->epoch != core->stamp_epoch ||
+        middle->mode != c->mode || middle->linear != core_fetch_linear(c) || middle->entry->bucket != core->bucket ||
+        middle->entry->fn == core_dead || middle->entry->fn == core_forward) {
+        return NULL;
     }
-    if (entry->fn == core_dead) {
-        core_dead(c, entry);
-        return;
-    }
-    if (entry->fn == core_observed) {
-        if (observer_changed(c, entry)) {
-            return;
-        }
-    }
-    r = entry + 1;
-    c->block = entry;
-    core_charge(c, entry->instructions);
-    if (core->timed) {
-        core_time_block(c, entry);
-    }
+    return middle->record;
+}
+
+/* From 'r' record by record while the budget lasts, or exactly one instruction; what is left of the block is paid. */
+static void step_from(struct cpu *c, struct insn *r, bool one)
+{
+    struct core *core = c->core;
+
     for (;;) {
         bool more;
         do {
@@ -402,8 +405,57 @@ static void step_block(struct cpu *c, struct insn *entry, bool one)
         if (remaining == 0 || one || core->leave || c->budget + share(c, remaining) <= 0) {
             core_refund(c, remaining);
             c->rip = core_rip(c, c->code_page + r[-1].offset + r[-1].length);
+            if (remaining) {
+                middle_note(c, r);
+            }
             return;
         }
+    }
+}
+
+/* The same from a block's head, whatever that is. */
+static void step_block(struct cpu *c, struct insn *entry, bool one)
+{
+    struct core *core = c->core;
+
+    while (entry->fn == core_forward) { /* found through a stale jump-cache entry */
+        entry = entry->link;
+    }
+    if (entry->fn == core_dead) {
+        core_dead(c, entry);
+        return;
+    }
+    if (entry->fn == core_observed) {
+        if (observer_changed(c, entry)) {
+            return;
+        }
+    }
+    c->block = entry;
+    core_charge(c, entry->instructions);
+    if (core->timed) {
+        core_time_block(c, entry);
+    }
+    step_from(c, entry + 1, one);
+}
+
+static void call(struct cpu *c, struct insn *r)
+{
+    if (c->core->jit) {
+        jit_call(c->core->jit, c, r, r->fn);
+    } else {
+        r->fn(c, r);
+    }
+}
+
+static void run_middle(struct cpu *c, struct insn *r, bool one)
+{
+    c->code_page = core_fetch_linear(c) & CPU_PAGE_MASK;
+    c->block = c->core->middle.entry;
+    core_charge(c, r->remaining);
+    if (one || c->budget < 0) {
+        step_from(c, r, one);
+    } else {
+        call(c, r);
     }
 }
 
@@ -414,10 +466,8 @@ static void run_block(struct cpu *c, struct insn *entry, bool one)
     }
     if (one || (int64_t)entry->cost > c->budget || entry->fn == core_dead || entry->fn == core_forward) {
         step_block(c, entry, one);
-    } else if (c->core->jit) {
-        jit_call(c->core->jit, c, entry, entry->fn);
     } else {
-        entry->fn(c, entry);
+        call(c, entry);
     }
 }
 
@@ -465,7 +515,14 @@ static void run_blocks(struct cpu *c, bool one)
     do {
         core->result = EXEC_OK;
         stamp_pick(c);
-        struct insn *entry = find_live_block(c);
+        struct insn *entry = middle_find(c);
+        if (entry) {
+            core->near_page = false;
+            core->asking = core->dead = NULL;
+            run_middle(c, entry, one);
+            continue;
+        }
+        entry = find_live_block(c);
         if (!entry) {
             break;
         }

@@ -125,7 +125,7 @@ static void forget_jumps(struct machine *m)
         for (unsigned n = 0; n < JUMP_ENTRIES; n++) {
             c->jump[n].key = JUMP_NO_KEY;
         }
-        c->core->asking = c->core->dead = NULL;
+        c->core->asking = c->core->dead = c->core->middle.entry = NULL;
         c->core->leave = true;
     }
 }
