@@ -1,5 +1,6 @@
 /* Builders: stack, control flow, and everything that is a function call. */
 #include "sim/cpu/decode/decoder.h"
+#include "x86/sys_functions.h"
 
 /* Outside 64-bit mode the stack has a segment and sizes of its own: functions do it. */
 bool build_push(struct decoder *d, const struct x86_row *row)
@@ -163,7 +164,8 @@ bool build_sys(struct decoder *d, const struct x86_row *row)
         d->ended = true;
         return emit(d, FORM_sse_check);
     }
-    return emit_sys(d, row->sys);
+    bool waits = row->sys == sys_fence || (row->sys == sys_pause && !(d->q->mode & MODE_NONROOT)); /* nobody intercepts */
+    return waits ? emit(d, FORM_nop) : emit_sys(d, row->sys);
 }
 
 bool build_string(struct decoder *d, const struct x86_row *row)

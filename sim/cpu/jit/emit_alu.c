@@ -296,6 +296,11 @@ void emit_unary(struct translation *t, struct insn *r, const struct rule *rule)
 {
     int bits = rule->bits, host = rule->dst == 'r' ? host_register(r->dst) : NO_REGISTER;
 
+    if (host != NO_REGISTER && rule->op != UNARY_NOT && flags_dead(t, r)) {
+        asm_rr(&t->a, rule->op == UNARY_NEG ? (bits == 8 ? 0xf6 : 0xf7) : bits == 8 ? 0xfe : 0xff, bits,
+               rule->op == UNARY_NEG ? 3 : rule->op == UNARY_INC ? 0 : 1, host);
+        return;
+    }
     if (rule->dst != 'r') { /* the access first: it may fail */
         emit_access(t, r, rule->dst, true, (unsigned)bits / 8);
         if (rule->op == UNARY_INC || rule->op == UNARY_DEC) { /* the thunk gives flags in SCRATCH */
@@ -356,6 +361,10 @@ void emit_multiply(struct translation *t, struct insn *r, const struct rule *rul
         }
         asm_rr(a, 0x1af, bits, SCRATCH, host);
     }
+    if (flags_dead(t, r)) {
+        store_slot(t, r->dst, SCRATCH, bits);
+        return;
+    }
     asm_rr(a, 0x190 | CC_O, 8, 0, SCRATCH2);
     asm_extend(a, false, 8, 32, SCRATCH2, SCRATCH2);
     emit_kind(t, CC_MUL, bits);
@@ -379,6 +388,9 @@ void emit_wide_multiply(struct translation *t, struct insn *r, const struct rule
         from = SCRATCH;
     }
     asm_rr(a, 0xf7, bits, rule->op, from); /* 32 bits: both halves are zero-extended, as put_r does */
+    if (flags_dead(t, r)) {
+        return;
+    }
     asm_rr(a, 0x190 | CC_O, 8, 0, SCRATCH2);
     asm_extend(a, false, 8, 32, SCRATCH2, SCRATCH2);
     emit_kind(t, CC_MUL, bits);
@@ -392,83 +404,3 @@ void emit_wide_multiply(struct translation *t, struct insn *r, const struct rule
     asm_store(a, 64, FIELD_OF_CPU(cc_b), SCRATCH2);
 }
 
-/* --- bits and exchanges --------------------------------------------------------------------------- */
-
-/* BT, BTS, BTR, BTC on a slot: CF alone changes. */
-void emit_bit_test(struct translation *t, struct insn *r, const struct rule *rule)
-{
-    struct assembler *a = &t->a;
-    int bits = rule->bits, host = host_register(r->dst), number;
-
-    asm_point(asm_call(a), t->jit->thunk[THUNK_FLAGS]);
-    asm_alu_immediate(a, ALU_AND, 32, SCRATCH, ~FLAG_C);
-    number = host_register(r->src);
-    if (number == NO_REGISTER) {
-        load_slot(t, SCRATCH2, r->src, bits, false);
-        number = SCRATCH2;
-    }
-    if (host == NO_REGISTER) { /* the flags wait in cc_a */
-        asm_store(a, 64, FIELD_OF_CPU(cc_a), SCRATCH);
-        load_slot(t, SCRATCH, r->dst, bits, false);
-        asm_rr(a, rule->op == 0 ? 0x1a3 : rule->op == 1 ? 0x1ab : rule->op == 2 ? 0x1b3 : 0x1bb, bits, number, SCRATCH);
-        asm_rr(a, 0x190 | CC_B, 8, 0, SCRATCH2);
-        asm_extend(a, false, 8, 32, SCRATCH2, SCRATCH2);
-        asm_alu_store(a, ALU_OR, 64, FIELD_OF_CPU(cc_a), SCRATCH2);
-        if (rule->op != 0) {
-            store_slot(t, r->dst, SCRATCH, bits);
-        }
-    } else {
-        asm_rr(a, rule->op == 0 ? 0x1a3 : rule->op == 1 ? 0x1ab : rule->op == 2 ? 0x1b3 : 0x1bb, bits, number, host);
-        asm_rr(a, 0x190 | CC_B, 8, 0, SCRATCH2);
-        asm_extend(a, false, 8, 32, SCRATCH2, SCRATCH2);
-        asm_alu(a, ALU_OR, 32, SCRATCH, SCRATCH2);
-        asm_store(a, 64, FIELD_OF_CPU(cc_a), SCRATCH);
-    }
-    emit_kind(t, CC_RAW, 64);
-}
-
-void emit_exchange(struct translation *t, struct insn *r, const struct rule *rule)
-{
-    load_slot(t, SCRATCH, r->dst, rule->bits, false);
-    load_slot(t, SCRATCH2, r->src, rule->bits, false);
-    store_slot(t, r->src, SCRATCH, rule->bits);
-    store_slot(t, r->dst, SCRATCH2, rule->bits);
-}
-
-void emit_exchange_add(struct translation *t, struct insn *r, const struct rule *rule)
-{
-    struct assembler *a = &t->a;
-
-    emit_kind(t, CC_ADD, rule->bits);
-    load_slot(t, SCRATCH2, r->src, rule->bits, true);
-    load_slot(t, SCRATCH, r->dst, rule->bits, false);
-    asm_store(a, 64, FIELD_OF_CPU(cc_b), SCRATCH2);
-    asm_alu(a, ALU_ADD, rule->bits == 64 ? 64 : 32, SCRATCH2, SCRATCH);
-    store_slot(t, r->src, SCRATCH, rule->bits);
-    if (rule->bits < 64) {
-        asm_extend(a, true, rule->bits, 64, SCRATCH2, SCRATCH2);
-    }
-    asm_store(a, 64, FIELD_OF_CPU(cc_a), SCRATCH2);
-    store_slot(t, r->dst, SCRATCH2, rule->bits);
-}
-
-/* When unequal the destination keeps its value and rAX takes it. */
-void emit_cmpxchg(struct translation *t, struct insn *r, const struct rule *rule)
-{
-    struct assembler *a = &t->a;
-    int bits = rule->bits;
-
-    emit_kind(t, CC_SUB, bits);
-    load_slot(t, SCRATCH, r->dst, bits, true);
-    load_slot(t, SCRATCH2, SLOT_GPR, bits, true);
-    asm_store(a, 64, FIELD_OF_CPU(cc_b), SCRATCH);
-    asm_store(a, 64, FIELD_OF_CPU(cc_a), SCRATCH2);
-    asm_alu(a, ALU_CMP, 64, SCRATCH, SCRATCH2);
-    uint8_t *unequal = asm_jcc_short(a, CC_NZ);
-    load_slot(t, SCRATCH, r->src, bits, false);
-    store_slot(t, r->dst, SCRATCH, bits);
-    uint8_t *done = asm_jump_short(a);
-    asm_point_short(a, unequal);
-    store_slot(t, SLOT_GPR, SCRATCH, bits);
-    asm_point_short(a, done);
-}

@@ -193,13 +193,23 @@ static void flush(struct jit *j)
 /* --- translating -------------------------------------------------------------------------- */
 
 /* Forms whose rule does not hold for all operands. */
-static bool applies(const struct jit *j, const struct insn *r, const struct rule *rule)
+static bool applies(const struct translation *t, const struct insn *r, const struct rule *rule)
 {
-    if (!rule->emit || !cpu_features_has(&j->host, rule->feature)) {
+    if (!rule->emit || !cpu_features_has(&t->jit->host, rule->feature)) {
         return false;
     }
     if (rule->src == 'i' && rule->bits < 64 && r->imm != (int32_t)r->imm) {
         return false;
+    }
+    int to = host_register(r->dst);
+    if (rule->emit == emit_carry_binary) {
+        return to != NO_REGISTER && (rule->src == 'i' || !is_high_byte(r->src));
+    }
+    if (rule->emit == emit_variable_shift) {
+        return to != NO_REGISTER && to != RCX && r->src == SLOT_GPR + RCX * 8;
+    }
+    if (rule->emit == emit_rotate) {
+        return to != NO_REGISTER && flags_dead(t, r);
     }
     bool writes_after_flags = rule->emit == emit_fused && rule->dst == 'r' && rule->op != ALU_CMP && rule->op != ALU_TEST;
     return !(writes_after_flags && is_high_byte(r->dst)); /* storing those changes the host's flags */
@@ -220,7 +230,7 @@ static void translate_records(struct translation *t)
         const struct rule *rule = jit_rule(r->form);
         t->code_of[r - entry] = NULL;
         t->jit->stats.records++;
-        if (!applies(t->jit, r, rule)) {
+        if (!applies(t, r, rule)) {
             if (in_code) {
                 emit_record_jump(t, r);
             }

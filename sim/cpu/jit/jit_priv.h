@@ -35,6 +35,7 @@ enum thunk {
     THUNK_LEAVE,     /* core_leave for the address in R10; behind the call: the record */
     THUNK_HANDLER,   /* the handler of R11's form, whatever the record's fn is */
     THUNK_FLAGS,     /* flags_now into R10; keeps everything but R11 */
+    THUNK_CARRY,     /* the guest's CF into the host's; R10 and R11 are lost */
     THUNK_COUNT,
 };
 
@@ -123,6 +124,8 @@ void emit_address(struct translation *, const struct insn *, char form);
 void emit_access(struct translation *, struct insn *, char form, bool write, unsigned size);
 /* The same for the linear address in SCRATCH. */
 void emit_check(struct translation *, struct insn *, bool write, unsigned size);
+/* Nobody can see the flags that this record leaves (as the decoder's quiet forms). */
+bool flags_dead(const struct translation *, const struct insn *);
 void emit_kind(struct translation *, unsigned kind, int bits);
 void pend(struct translation *, int kind, uint8_t *field, struct insn *record);
 
@@ -134,7 +137,8 @@ emit_fn emit_binary, emit_move, emit_extend, emit_lea, emit_shift, emit_unary, e
     emit_away, emit_go, emit_call, emit_ret, emit_jcc, emit_fused, emit_set, emit_cmov, emit_exchange, emit_exchange_add,
     emit_cmpxchg, emit_sse_load, emit_sse_store, emit_sse_move, emit_wide_multiply, emit_bit_test, emit_sse_host,
     emit_sse_scalar, emit_sse_root, emit_sse_order, emit_sse_compare, emit_sse_resize, emit_sse_from_integer,
-    emit_sse_to_integer, emit_sse_packed;
+    emit_sse_to_integer, emit_sse_packed, emit_carry_binary, emit_variable_shift,
+    emit_rotate, emit_divide;
 
 /* Nothing is known; an xmm register was written. */
 void sse_forget(struct translation *);

@@ -136,6 +136,22 @@ void emit_access(struct translation *t, struct insn *r, char form, bool write, u
     emit_check(t, r, write, size);
 }
 
+bool flags_dead(const struct translation *t, const struct insn *r)
+{
+    const struct insn *end = t->entry + t->entry->records;
+
+    while (++r < end && form_info[r->form].memory == NONE) {
+        unsigned form = r->form >= FORM_FUSED ? form_unfused[r->form - FORM_FUSED] : r->form;
+        if (form_sets_flags(form)) {
+            return true;
+        }
+        if (!form_ignores_flags(form)) {
+            return false;
+        }
+    }
+    return false;
+}
+
 void emit_kind(struct translation *t, unsigned kind, int bits)
 {
     asm_store_immediate(&t->a, 32, FIELD_OF_CPU(cc_kind), (int64_t)CC_KIND(kind, bits));

@@ -5,7 +5,8 @@
 
 /* --- arithmetic ----------------------------------------------------------------------- */
 
-enum { OP_add = ALU_ADD, OP_or = ALU_OR, OP_and = ALU_AND, OP_sub = ALU_SUB, OP_xor = ALU_XOR, OP_cmp = ALU_CMP, OP_test = ALU_TEST };
+enum { OP_add = ALU_ADD, OP_or = ALU_OR, OP_and = ALU_AND, OP_sub = ALU_SUB, OP_xor = ALU_XOR, OP_cmp = ALU_CMP, OP_test = ALU_TEST,
+       OP_adc = ALU_ADC, OP_sbb = ALU_SBB };
 enum { LETTER_r = 'r', LETTER_i = 'i', LETTER_m = 'm', LETTER_x = 'x' };
 
 #define BINARY(n, opcode, is_loud, d, s, width) \
@@ -36,6 +37,21 @@ enum { UNARY_OP_not, UNARY_OP_neg, UNARY_OP_inc, UNARY_OP_dec };
 #define EXCHANGES(width) \
     R(xchg_##width, .emit = emit_exchange, .bits = width) R(xadd_##width, .emit = emit_exchange_add, .bits = width) \
     R(cmpxchg_##width, .emit = emit_cmpxchg, .bits = width)
+
+#define CARRY_RULE(n, d, s, mem, width) CARRY_##d##s(n, d, s, width)
+#define CARRY_rr(n, d, s, width) R(n##_##d##s##_##width, .emit = emit_carry_binary, .op = OP_##n, .bits = width, .dst = 'r', .src = LETTER_##s)
+#define CARRY_ri CARRY_rr
+#define CARRY_rm(...)
+#define CARRY_rx(...)
+#define CARRY_mr(...)
+#define CARRY_xr(...)
+#define CARRY_mi(...)
+#define CARRY_xi(...)
+#define VARIABLE_RULE(n, digit, width) R(n##_v_##width, .emit = emit_variable_shift, .op = digit, .bits = width, .dst = 'r', .src = 'r')
+#define VARIABLE_RULES(width) \
+    VARIABLE_RULE(shl, SHIFT_SHL, width) VARIABLE_RULE(shr, SHIFT_SHR, width) VARIABLE_RULE(sar, SHIFT_SAR, width)
+#define ROTATE_RULES(width) \
+    R(rol_##width, .emit = emit_rotate, .op = SHIFT_ROL, .bits = width) R(ror_##width, .emit = emit_rotate, .op = SHIFT_ROR, .bits = width)
 
 /* --- moves -------------------------------------------------------------------------------- */
 
@@ -98,6 +114,10 @@ static const struct rule rules[FORM_COUNT] = {
     SHIFTS(8) SHIFTS(16) SHIFTS(32) SHIFTS(64)
     NEGATE_OPS(UNARY_RULE) UNARY_OPS(UNARY_RULE)
     MULTIPLY_OPS(MULTIPLY_RULE) WIDE_RULE(32) WIDE_RULE(64)
+    R(div1_32, .emit = emit_divide, .op = 6, .bits = 32) R(div1_64, .emit = emit_divide, .op = 6, .bits = 64)
+    R(idiv1_32, .emit = emit_divide, .op = 7, .bits = 32) R(idiv1_64, .emit = emit_divide, .op = 7, .bits = 64)
+    CARRY_OPS(CARRY_RULE)
+    VARIABLE_RULES(32) VARIABLE_RULES(64) ROTATE_RULES(8) ROTATE_RULES(16) ROTATE_RULES(32) ROTATE_RULES(64)
     BIT_RULES(16) BIT_RULES(32) BIT_RULES(64)
     EXCHANGES(8) EXCHANGES(16) EXCHANGES(32) EXCHANGES(64)
     MOVE_OPS(MOVE_RULE) EXTEND_OPS(EXTEND_RULE) LEA_OPS(LEA_RULE) LOAD_OPS(LOAD_RULE)

@@ -178,6 +178,31 @@ static void thunk_flags(struct assembler *a)
     give_back(a);
 }
 
+/* After ADD, SUB, ADC and SBB the carry is that of cc_a - cc_b - extra, extra being 1 after the latter two. */
+static void thunk_carry(struct assembler *a, const uint8_t *thunk_flags_at)
+{
+    _Static_assert(CC_ADC > CC_MUL && CC_SBB > CC_MUL && CC_SBB < 32, "the two last");
+    asm_load(a, 32, SCRATCH2, FIELD_OF_CPU(cc_kind));
+    asm_mov(a, 32, SCRATCH, SCRATCH2);
+    asm_shift(a, SHIFT_SHR, 32, SCRATCH, 2);
+    push(a, RAX);
+    asm_immediate(a, RAX, 1 << CC_ADD | 1 << CC_SUB | 1 << CC_ADC | 1 << CC_SBB);
+    asm_rr(a, 0x1a3, 32, SCRATCH, RAX); /* BT */
+    pop(a, RAX);
+    uint8_t *others = asm_jcc_short(a, CC_NB);
+    asm_alu_immediate(a, ALU_CMP, 32, SCRATCH2, CC_ADC << 2);
+    put8(a, 0xf5); /* CMC */
+    asm_load(a, 64, SCRATCH, FIELD_OF_CPU(cc_a));
+    asm_alu_load(a, ALU_SBB, 64, SCRATCH, FIELD_OF_CPU(cc_b));
+    give_back(a);
+    asm_point_short(a, others);
+    adjust_stack(a, -8);
+    asm_point(asm_call(a), thunk_flags_at);
+    adjust_stack(a, 8);
+    asm_shift(a, SHIFT_SHR, 32, SCRATCH, 1);
+    give_back(a);
+}
+
 void jit_make_thunks(struct jit *j)
 {
     struct assembler a = { j->code + CONSTANT_BYTES };
@@ -203,5 +228,7 @@ void jit_make_thunks(struct jit *j)
     thunk_handler(&a);
     begin(j, THUNK_FLAGS, &a);
     thunk_flags(&a);
+    begin(j, THUNK_CARRY, &a);
+    thunk_carry(&a, j->thunk[THUNK_FLAGS]);
     j->hot_start = a.at;
 }
