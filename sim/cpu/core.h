@@ -17,7 +17,7 @@
 #include "sim/cpu/decode/insn.h"
 #include "sim/time/timing.h"
 
-enum { JUMP_ENTRIES = 16384, STAMP_WAYS = 16, CROSSINGS = 64, CROSSING_RECORDS = 24 };
+enum { JUMP_ENTRIES = 16384, STAMP_WAYS = 16, CROSSINGS = 64, CROSSING_RECORDS = 24, STRETCH_RECORDS = 64 };
 
 /* Jump cache: where an indirect or far transfer goes. */
 struct jump {
@@ -60,7 +60,7 @@ struct core {
         uint64_t linear, epoch;
         uint32_t mode;
     } middle;
-    struct insn step[2];     /* scratch for running exactly one record */
+    struct insn step[STRETCH_RECORDS + 1]; /* scratch for running some records only */
     struct sys_insn sys;     /* scratch: what a system function gets */
     uint32_t bucket;         /* of the running code; functional mode: time since the last booking belongs to it */
     struct stamp_set stamp[BUCKET_MAX];
@@ -128,6 +128,8 @@ void core_charge(struct cpu *c, unsigned remaining);
 void core_book(struct cpu *c);
 void core_forget_block(struct cpu *c); /* its records go away; its bucket is kept */
 void core_run_one(struct cpu *c, const struct insn *r);
+/* The same for the next 'count' instructions (1 or more) or as many as there is room for; returns the record behind them. */
+struct insn *core_run_stretch(struct cpu *c, struct insn *r, unsigned count);
 /* Linear address as rip: relative to CS outside 64-bit mode. */
 uint64_t core_rip(const struct cpu *c, uint64_t linear);
 uint64_t core_fetch_linear(const struct cpu *c); /* of cpu->rip */

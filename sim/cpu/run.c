@@ -158,17 +158,28 @@ void core_exit(struct cpu *c, struct insn *r)
     c->rip = core_rip(c, c->code_page + (uint64_t)r->imm);
 }
 
-void core_enter_slow(struct cpu *c, struct insn *r)
+static void leave_at_head(struct cpu *c, const struct insn *r)
 {
     c->core->near_page = true;
     c->core->page = r->page;
     c->rip = core_rip(c, c->code_page + r->offset);
 }
 
+/* The dispatcher knows the block, then; but those of one instruction may be replaced (crossing_find). */
+void core_enter_slow(struct cpu *c, struct insn *r)
+{
+    struct core *core = c->core;
+
+    leave_at_head(c, r);
+    if (r->instructions > 1) {
+        core->middle = (struct middle){ r, r + 1, core_fetch_linear(c), core->stamp_epoch, c->mode };
+    }
+}
+
 /* Head of a dropped block: the dispatcher finds its successor and leaves a forward. */
 void core_dead(struct cpu *c, struct insn *r)
 {
-    core_enter_slow(c, r);
+    leave_at_head(c, r);
     c->core->dead = r;
 }
 
@@ -206,7 +217,7 @@ void core_observed(struct cpu *c, struct insn *r)
     struct core *core = c->core;
 
     if (c->budget < (int64_t)r->cost) { /* the dispatcher does it */
-        core_enter_slow(c, r);
+        leave_at_head(c, r);
         return;
     }
     c->rip = core_rip(c, c->code_page + r->offset);
@@ -385,18 +396,21 @@ static struct insn *middle_find(const struct cpu *c)
     return middle->record;
 }
 
-/* From 'r' record by record while the budget lasts, or exactly one instruction; what is left of the block is paid. */
+/* Instructions that the budget reaches for, when the running block's last 'remaining' are paid. */
+static unsigned within_budget(const struct cpu *c, unsigned remaining)
+{
+    int64_t left = c->budget + remaining;
+    return c->core->timed || left < 1 ? 1 : left < remaining ? (unsigned)left : remaining;
+}
+
+/* From 'r' on while the budget lasts, or exactly one instruction; what is left of the block is paid. */
 static void step_from(struct cpu *c, struct insn *r, bool one)
 {
     struct core *core = c->core;
 
     for (;;) {
-        bool more;
-        do {
-            core->result = EXEC_OK;
-            more = r->part;
-            core_run_one(c, r++);
-        } while (more && core->fell);
+        core->result = EXEC_OK;
+        r = core_run_stretch(c, r, one ? 1 : within_budget(c, r->remaining));
         core->sequential = core_rip(c, c->code_page + r[-1].offset + r[-1].length);
         if (!core->fell) { /* left: rip and costs are settled */
             return;

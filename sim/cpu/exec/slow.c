@@ -386,8 +386,30 @@ void core_stop(struct cpu *c, struct insn *r)
     c->core->fell = true;
 }
 
-/* Runs exactly one record, flags and all, without going on: core->fell tells
- * whether it would have.  With no budget, any block it continues in stops at its head. */
+/* 'count' records with all their flags, and the way back.  With no budget, any block they continue in stops at its head. */
+static void run_records(struct cpu *c, const struct insn *r, unsigned count)
+{
+    struct core *core = c->core;
+
+    for (unsigned i = 0; i < count; i++) {
+        unsigned form = form_loud(r[i].form);
+        core->step[i] = r[i];
+        core->step[i].form = (uint16_t)form;
+        core->step[i].fn = core->timed ? form_info[form].timed : form_info[form].fn;
+    }
+    core->step[count] = r[count];
+    core->step[count].fn = core_stop;
+    core->asking = NULL;
+    int64_t budget = c->budget;
+    c->budget = 0;
+    core->booked -= budget; /* a device may ask for the time meanwhile */
+    core->step[0].fn(c, core->step);
+    c->budget += budget;
+    core->booked += budget;
+    core->asking = NULL;
+}
+
+/* Without going on: core->fell tells whether the record would have. */
 void core_run_one(struct cpu *c, const struct insn *r)
 {
     struct core *core = c->core;
@@ -398,17 +420,20 @@ void core_run_one(struct cpu *c, const struct insn *r)
         core->fell = call_sys(c, (struct insn *)(uintptr_t)r);
         return;
     }
-    core->step[0] = *r;
-    core->step[0].form = (uint16_t)form;
-    core->step[0].fn = core->timed ? form_info[form].timed : form_info[form].fn;
-    core->step[1] = r[1];
-    core->step[1].fn = core_stop;
-    core->asking = NULL;
-    int64_t budget = c->budget;
-    c->budget = 0;
-    core->booked -= budget; /* a device may ask for the time meanwhile */
-    core->step[0].fn(c, core->step);
-    c->budget += budget;
-    core->booked += budget;
-    core->asking = NULL;
+    run_records(c, r, 1);
+}
+
+struct insn *core_run_stretch(struct cpu *c, struct insn *r, unsigned count)
+{
+    const struct insn *whole = r, *end = r; /* whole: behind the last complete instruction that fits */
+
+    while (count && end < r + STRETCH_RECORDS) {
+        if (!end++->part) {
+            whole = end;
+            count--;
+        }
+    }
+    c->core->fell = false;
+    run_records(c, r, (unsigned)(whole - r));
+    return r + (whole - r);
 }
