@@ -60,7 +60,8 @@ struct core {
         uint64_t linear, epoch;
         uint32_t mode;
     } middle;
-    struct insn step[STRETCH_RECORDS + 1]; /* scratch for running some records only */
+    struct insn step[2];     /* scratch for running exactly one record, maybe within a stretch */
+    struct insn stretch[STRETCH_RECORDS + 1]; /* scratch for running some records only */
     struct sys_insn sys;     /* scratch: what a system function gets */
     uint32_t bucket;         /* of the running code; functional mode: time since the last booking belongs to it */
     struct stamp_set stamp[BUCKET_MAX];

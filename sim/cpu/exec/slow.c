@@ -387,23 +387,23 @@ void core_stop(struct cpu *c, struct insn *r)
 }
 
 /* 'count' records with all their flags, and the way back.  With no budget, any block they continue in stops at its head. */
-static void run_records(struct cpu *c, const struct insn *r, unsigned count)
+static void run_records(struct cpu *c, struct insn *copy, const struct insn *r, unsigned count)
 {
     struct core *core = c->core;
 
     for (unsigned i = 0; i < count; i++) {
         unsigned form = form_loud(r[i].form);
-        core->step[i] = r[i];
-        core->step[i].form = (uint16_t)form;
-        core->step[i].fn = core->timed ? form_info[form].timed : form_info[form].fn;
+        copy[i] = r[i];
+        copy[i].form = (uint16_t)form;
+        copy[i].fn = core->timed ? form_info[form].timed : form_info[form].fn;
     }
-    core->step[count] = r[count];
-    core->step[count].fn = core_stop;
+    copy[count] = r[count];
+    copy[count].fn = core_stop;
     core->asking = NULL;
     int64_t budget = c->budget;
     c->budget = 0;
     core->booked -= budget; /* a device may ask for the time meanwhile */
-    core->step[0].fn(c, core->step);
+    copy->fn(c, copy);
     c->budget += budget;
     core->booked += budget;
     core->asking = NULL;
@@ -420,7 +420,7 @@ void core_run_one(struct cpu *c, const struct insn *r)
         core->fell = call_sys(c, (struct insn *)(uintptr_t)r);
         return;
     }
-    run_records(c, r, 1);
+    run_records(c, core->step, r, 1);
 }
 
 struct insn *core_run_stretch(struct cpu *c, struct insn *r, unsigned count)
@@ -434,6 +434,6 @@ struct insn *core_run_stretch(struct cpu *c, struct insn *r, unsigned count)
         }
     }
     c->core->fell = false;
-    run_records(c, r, (unsigned)(whole - r));
+    run_records(c, c->core->stretch, r, (unsigned)(whole - r));
     return r + (whole - r);
 }

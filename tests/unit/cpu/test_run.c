@@ -13,7 +13,7 @@ GUEST(guest_mix,
       "mov $2000, %ecx\n xor %eax, %eax\n"
       "1: add %ecx, %eax\n rol $3, %rax\n mov %rax, (%rdi,%rcx,8)\n test $1, %cl\n jz 2f\n"
       "push %rax\n call 3f\n pop %rdx\n"
-      "2: adc %rdx, 64(%rdi)\n dec %ecx\n jnz 1b\n"
+      "2: adc %rdx, 64(%rdi)\n add %rcx, 0xffd(%rdi)\n inc %r8\n dec %ecx\n jnz 1b\n"
       "lea 0x1000(%rdi), %rsi\n mov $300, %ecx\n rep movsb\n jmp 4f\n"
       "3: sub %eax, %edx\n inc %rbx\n ret\n 4: nop");
 
