@@ -39,7 +39,8 @@ enum { UNARY_OP_not, UNARY_OP_neg, UNARY_OP_inc, UNARY_OP_dec };
     R(cmpxchg_##width, .emit = emit_cmpxchg, .bits = width)
 
 #define CARRY_RULE(n, d, s, mem, width) CARRY_##d##s(n, d, s, width)
-#define CARRY_rr(n, d, s, width) R(n##_##d##s##_##width, .emit = emit_carry_binary, .op = OP_##n, .bits = width, .dst = 'r', .src = LETTER_##s)
+#define CARRY_rr(n, d, s, width) \
+    R(n##_##d##s##_##width, .emit = emit_carry_binary, .op = OP_##n, .bits = width, .dst = 'r', .src = LETTER_##s)
 #define CARRY_ri CARRY_rr
 #define CARRY_rm(...)
 #define CARRY_rx(...)
