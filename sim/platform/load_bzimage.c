@@ -127,7 +127,7 @@ choose_place(struct load *l, struct kernel *k)
 static bool
 check_header(struct load *l, struct kernel *k)
 {
-    if (!check_form(l, k) || !check_size(l, k) || !choose_place(l, k)) {
+    if (!check_size(l, k) || !choose_place(l, k)) {
         return false;
     }
     k->entry_64 = k->version >= 0x20C && field(l, LINUX_XLOADFLAGS, 2) & LINUX_XLF_KERNEL_64;
@@ -254,9 +254,12 @@ bzimage_load(struct load *l, enum load_protocol *protocol)
     if (l->request->module_count) {
         return load_fail(l, "a Linux kernel takes one initrd (--initrd), no modules");
     }
+    if (!check_form(l, &k)) {
+        return false;
+    }
     if (l->request->protocol == LOAD_LINUX_16 || !field(l, LINUX_CODE32_START, 4)) {
         *protocol = LOAD_LINUX_16;
-        return check_form(l, &k) && bios_load_kernel(l);
+        return bios_load_kernel(l);
     }
     if (!check_header(l, &k) ||
         !load_place(l, "the kernel", k.load, l->request->bytes + k.code_offset, k.code_size, k.init_size) ||
