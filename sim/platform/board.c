@@ -47,7 +47,7 @@ drives_build(struct board *b, struct machine *m, const struct board_config *conf
         if (!b->disk[i]) {
             return false;
         }
-        b->nvme[i] = nvme_new(m, (pci_bdf)(BDF_NVME + 8 * i), i, b->disk[i]);
+        b->nvme[i] = nvme_new(m, pci_slot_new(m->pci), i, b->disk[i]);
         if (!b->nvme[i]) {
             return false;
         }

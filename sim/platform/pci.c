@@ -15,13 +15,14 @@
 
 /* --- functions --------------------------------------------------------------- */
 
+/* Functions are in the order of their first addresses, whatever became of those. */
 static unsigned
-function_index(const struct pci *pci, pci_bdf bdf)
+function_index(const struct pci *pci, pci_bdf home)
 {
     unsigned low = 0, high = pci->count;
     while (low < high) {
         unsigned middle = (low + high) / 2;
-        if (pci->function[middle]->bdf < bdf) {
+        if (pci->function[middle]->home < home) {
             low = middle + 1;
         } else {
             high = middle;
@@ -33,8 +34,12 @@ function_index(const struct pci *pci, pci_bdf bdf)
 struct pci_function *
 pci_find(struct pci *pci, pci_bdf bdf)
 {
-    unsigned i = function_index(pci, bdf);
-    return i < pci->count && pci->function[i]->bdf == bdf ? pci->function[i] : NULL;
+    for (unsigned i = 0; i < pci->count; i++) {
+        if (pci->function[i]->bdf == bdf && !pci->function[i]->hidden) {
+            return pci->function[i];
+        }
+    }
+    return NULL;
 }
 
 void
@@ -68,25 +73,25 @@ inside(uint64_t base, uint64_t size, uint64_t window, uint64_t window_end)
 
 /* Does an access to [base, base + size) from the processors arrive at 'f'? */
 static bool
-is_routed(const struct pci *pci, const struct pci_function *f, uint64_t base, uint64_t size)
+is_routed(const struct pci_function *f, uint64_t base, uint64_t size)
 {
     if (!inside(base, size, MMIO32_BASE, MMIO32_BASE + MMIO32_SIZE) &&
         !inside(base, size, MMIO64_BASE, MMIO64_BASE + MMIO64_SIZE)) {
         return false;
     }
-    return !pci_behind_port(f) || pci_port_forwards(&pci->root_port, base, size);
+    return !f->port || pci_port_forwards(f->port, base, size);
 }
 
 static bool
-bar_wanted(const struct pci *pci, const struct pci_function *f, unsigned i, uint64_t *base)
+bar_wanted(const struct pci_function *f, unsigned i, uint64_t *base)
 {
     *base = f->is_virtual ? f->bar_base[i] : bar_address(f, i);
     if (bar_is_io(f, i)) {
         return f->bar_size[i] && *base && pci_get(f, PCI_COMMAND, 2) & PCI_COMMAND_IO &&
-               !pci_behind_port(f) && inside(*base, f->bar_size[i], 0, 0x10000);
+               !f->port && inside(*base, f->bar_size[i], 0, 0x10000);
     }
     bool enabled = f->is_virtual || pci_get(f, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY;
-    return f->bar_size[i] && enabled && is_routed(pci, f, *base, f->bar_size[i]);
+    return f->bar_size[i] && enabled && is_routed(f, *base, f->bar_size[i]);
 }
 
 static void
@@ -122,14 +127,14 @@ bars_update(struct pci *pci, struct pci_function *f)
 {
     for (unsigned i = 0; i < PCI_BARS; i++) {
         uint64_t base;
-        bool wanted = bar_wanted(pci, f, i, &base);
+        bool wanted = bar_wanted(f, i, &base);
         if (f->bar_id[i] >= 0 && (!wanted || base != f->bar_base[i])) {
             bar_unmap(pci, f, i);
         }
     }
     for (unsigned i = 0; i < PCI_BARS; i++) {
         uint64_t base;
-        if (f->bar_id[i] >= 0 || !bar_wanted(pci, f, i, &base)) {
+        if (f->bar_id[i] >= 0 || !bar_wanted(f, i, &base)) {
             continue;
         }
         bar_map(pci, f, i, base);
@@ -140,8 +145,12 @@ void
 pci_port_changed(struct pci *pci)
 {
     for (unsigned i = 0; i < pci->count; i++) {
-        if (pci_behind_port(pci->function[i])) {
-            bars_update(pci, pci->function[i]);
+        struct pci_function *f = pci->function[i];
+        if (f->port) {
+            unsigned bus = pci_port_bus(f->port);
+            f->hidden = bus == 0;
+            f->bdf = (pci_bdf)(bus << 8 | (f->home & 0xFF));
+            bars_update(pci, f);
         }
     }
 }
@@ -160,10 +169,22 @@ window_take(struct pci_window *w, uint64_t size)
     return base;
 }
 
-static uint64_t
-mmio_alloc(struct pci *pci, bool behind, uint64_t size, bool wide)
+/* The pair of windows that firmware gives to what is beside 'f'. */
+static struct pci_window *
+windows_of(struct pci *pci, const struct pci_function *f)
 {
-    uint64_t base = window_take(&pci->window[behind][wide], size);
+    for (unsigned i = 0; i < pci->slot_count; i++) {
+        if (f->port == &pci->slot[i]->port) {
+            return pci->slot[i]->window;
+        }
+    }
+    return pci->window[f->port != NULL];
+}
+
+static uint64_t
+mmio_alloc(struct pci_window window[2], uint64_t size, bool wide)
+{
+    uint64_t base = window_take(&window[wide], size);
     assert(base && "no address space left for a BAR: too many or too large functions");
     return base;
 }
@@ -171,7 +192,7 @@ mmio_alloc(struct pci *pci, bool behind, uint64_t size, bool wide)
 uint64_t
 pci_mmio_alloc(struct pci *pci, uint64_t size, bool wide)
 {
-    return mmio_alloc(pci, true, size, wide);
+    return mmio_alloc(pci->window[true], size, wide);
 }
 
 static void
@@ -184,14 +205,14 @@ firmware_assign(struct pci *pci, struct pci_function *f)
         }
         uint32_t type = pci_get(f, offset, 4) & 0xF;
         if (type & PCI_BAR_IO) {
-            uint64_t port = pci_behind_port(f) ? 0 : window_take(&pci->ports, f->bar_size[i]);
+            uint64_t port = f->port ? 0 : window_take(&pci->ports, f->bar_size[i]);
             pci_set(f, offset, 4, (uint32_t)port | type);
             pci_set(f, PCI_COMMAND, 2, pci_get(f, PCI_COMMAND, 2) | PCI_COMMAND_IO);
             continue;
         }
         /* A bridge's 64-bit window is for prefetchable BARs only. */
         bool wide = type & PCI_BAR_64 && type & PCI_BAR_PREFETCH;
-        uint64_t base = mmio_alloc(pci, pci_behind_port(f), f->bar_size[i], wide);
+        uint64_t base = mmio_alloc(windows_of(pci, f), f->bar_size[i], wide);
         pci_set(f, offset, 4, (uint32_t)base | type);
         if (type & PCI_BAR_64) {
             pci_set(f, offset + 4, 4, (uint32_t)(base >> 32));
@@ -200,11 +221,25 @@ firmware_assign(struct pci *pci, struct pci_function *f)
     }
 }
 
+static struct pci_function *
+port_of_bus(struct pci *pci, unsigned bus)
+{
+    for (unsigned i = 0; bus && i < pci->slot_count; i++) {
+        if (pci_port_bus(&pci->slot[i]->port) == bus) {
+            return &pci->slot[i]->port;
+        }
+    }
+    return bus ? &pci->root_port : NULL;
+}
+
 void
 pci_add(struct pci *pci, struct pci_function *f)
 {
     unsigned at = function_index(pci, f->bdf);
-    assert(at == pci->count || pci->function[at]->bdf != f->bdf);
+    assert(at == pci->count || pci->function[at]->home != f->bdf);
+    f->home = f->bdf;
+    f->hidden = false;
+    f->port = port_of_bus(pci, f->bdf >> 8);
     if (pci->count == pci->capacity) {
         unsigned capacity = pci->capacity ? 2 * pci->capacity : 16;
         struct pci_function **function = realloc(pci->function, capacity * sizeof *function);
@@ -231,7 +266,7 @@ pci_add(struct pci *pci, struct pci_function *f)
 void
 pci_remove(struct pci *pci, struct pci_function *f)
 {
-    unsigned at = function_index(pci, f->bdf);
+    unsigned at = function_index(pci, f->home);
     assert(at < pci->count && pci->function[at] == f);
     for (unsigned i = 0; i < PCI_BARS; i++) {
         bar_unmap(pci, f, i);
@@ -349,6 +384,8 @@ data_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
     }
 }
 
+enum { SLOT_WINDOW = 4 << 20, SLOT_WINDOW_64 = 64 << 20 }; /* [bytes] */
+
 /* --- life and state ---------------------------------------------------------- */
 
 void
@@ -390,18 +427,42 @@ void
 pci_free(struct pci *pci)
 {
     if (pci) {
+        for (unsigned i = 0; i < pci->slot_count; i++) {
+            free(pci->slot[i]);
+        }
         free(pci->function);
         free(pci);
     }
 }
 
+pci_bdf
+pci_slot_new(struct pci *pci)
+{
+    assert(pci->slot_count < PCI_SLOTS_MAX);
+    struct pci_slot *slot = calloc(1, sizeof *slot);
+    if (!slot) {
+        fputs("hvlab: out of memory for PCI ports\n", stderr);
+        abort();
+    }
+    unsigned number = pci->slot_count, bus = (BDF_CARD >> 8) + 1 + number;
+    const uint64_t size[2] = { SLOT_WINDOW, SLOT_WINDOW_64 };
+    for (unsigned wide = 0; wide < 2; wide++) {
+        uint64_t base = mmio_alloc(pci->window[false], size[wide], wide);
+        slot->window[wide] = (struct pci_window){ base, base + size[wide] };
+    }
+    pci_slot_init(pci, slot, (pci_bdf)(BDF_SLOT_PORT + number), bus, number + 1);
+    pci->slot[pci->slot_count++] = slot;
+    pci_add(pci, &slot->port);
+    return (pci_bdf)(bus << 8);
+}
+
 void
 pci_function_state(struct pci *pci, struct pci_function *f, struct state *s)
 {
-    pci_bdf bdf = f->bdf;
-    STATE_VISIT(s, bdf);
-    if (bdf != f->bdf) {
-        state_fail(s, "saved with a function at %#x, this machine has one at %#x", bdf, f->bdf);
+    pci_bdf home = f->home;
+    STATE_VISIT(s, home);
+    if (home != f->home) {
+        state_fail(s, "saved with a function at %#x, this machine has one at %#x", home, f->home);
         return;
     }
     state_bytes(s, f->config, sizeof f->config);

@@ -5,12 +5,15 @@
  * both through VT-d remapping with the function's requester id.  Functions
  * that appear later (virtual functions) register with pci_add when enabled.
  *
- *   bus 0   00:00.0 host bridge   00:1c.0 root port
+ *   bus 0   00:00.0 host bridge   00:1c.0 root port   00:1d.n root ports of slots (pci_slot_new)
  *   bus 1   behind the root port, the slot for a card (BDF_CARD) and its VFs
+ *   bus 2.. behind a slot's port, one device each
  *
  * What firmware would have done is done at pci_add: BARs have addresses and
- * memory decoding is on; bus mastering is off.  The root port's bus numbers
- * are fixed (read-only); its memory windows are as software sets them.
+ * memory decoding is on; bus mastering is off.  The memory windows of ports are
+ * as software sets them.  Bus numbers of the card's port are fixed (read-only), because
+ * the card hands them to its virtual functions; those of slots are software's, and the
+ * device behind follows: its bdf changes, or it is out of reach.
  *
  * Errors.  A BAR that cannot be decoded where software put it (on top of
  * something else, outside its bridge's windows) is not decoded, and DMA or a
@@ -31,10 +34,11 @@ struct state;
 
 typedef uint16_t pci_bdf; /* bus 15:8, device 7:3, function 2:0 */
 
-enum { PCI_CONFIG_SIZE = 4096, PCI_BARS = 6 };
+enum { PCI_CONFIG_SIZE = 4096, PCI_BARS = 6, PCI_SLOTS_MAX = 8 };
 
 /* Where the card goes: behind the root port. */
-enum { BDF_HOST_BRIDGE = 0x0000, BDF_TEST_DEVICE = 0x0028, BDF_NVME = 0x0040, BDF_ROOT_PORT = 0x00E0, BDF_CARD = 0x0100 };
+enum { BDF_HOST_BRIDGE = 0x0000, BDF_TEST_DEVICE = 0x0028, BDF_ROOT_PORT = 0x00E0,
+       BDF_SLOT_PORT = 0x00E8, BDF_CARD = 0x0100 };
 
 /* Configuration header (PCI Express Base Specification "Type 0 Configuration Space Header"). */
 enum {
@@ -51,8 +55,11 @@ enum {
 };
 
 struct pci_function {
-    pci_bdf bdf;
+    pci_bdf bdf;                      /* now */
     const char *name;                 /* static storage */
+    struct pci_function *port;        /* that it is behind, or NULL; pci.c only */
+    pci_bdf home;                     /* bdf when it was added; pci.c only */
+    bool hidden;                      /* its port's bus numbers lead nowhere; pci.c only */
     void *ctx;                        /* passed to the callbacks */
     uint8_t config[PCI_CONFIG_SIZE];  /* current contents */
     uint8_t writable[PCI_CONFIG_SIZE];/* mask of bits software may write */
@@ -75,6 +82,8 @@ void pci_free(struct pci *);
 void pci_add(struct pci *, struct pci_function *);    /* borrowed until removed */
 void pci_remove(struct pci *, struct pci_function *);
 struct pci_function *pci_find(struct pci *, pci_bdf); /* or NULL */
+/* Another root port on bus 0 with an empty slot; the bdf for the device to put there. Up to PCI_SLOTS_MAX. */
+pci_bdf pci_slot_new(struct pci *);
 uint32_t pci_config_read(struct pci *, pci_bdf, unsigned offset, unsigned size);
 void pci_config_write(struct pci *, pci_bdf, unsigned offset, unsigned size, uint32_t value);
 /* Registered functions' configuration. Virtual functions are not in it: their physical

@@ -15,7 +15,7 @@ static bool
 may_master(struct pci *pci, const struct pci_function *f, uint64_t address)
 {
     bool enabled = pci_get(f, PCI_COMMAND, 2) & PCI_COMMAND_MASTER &&
-                   (!pci_behind_port(f) || pci_get(&pci->root_port, PCI_COMMAND, 2) & PCI_COMMAND_MASTER);
+                   (!f->port || pci_get(f->port, PCI_COMMAND, 2) & PCI_COMMAND_MASTER);
     if (!enabled) {
         pci_guest_error(pci, f, address);
     }

@@ -18,12 +18,11 @@ swizzle(pci_bdf bdf, unsigned pin)
 }
 
 static unsigned
-line_of(const struct pci *pci, const struct pci_function *f)
+line_of(const struct pci_function *f)
 {
     unsigned pin = pci_get(f, PCI_INTERRUPT_PIN, 1) - 1;
-    const struct pci_function *port = pci_port_above(pci, f);
     pin = swizzle(f->bdf, pin);
-    return port ? swizzle(port->bdf, pin) : pin;
+    return f->port ? swizzle(f->port->bdf, pin) : pin;
 }
 
 void
@@ -33,7 +32,7 @@ pci_intx_update(struct pci *pci, struct pci_function *f)
     if (drive == f->intx_driven) {
         return;
     }
-    unsigned line = line_of(pci, f);
+    unsigned line = line_of(f);
     f->intx_driven = drive;
     pci->intx_count[line] += drive ? 1 : -1;
     if (pci->set_line) {
@@ -60,7 +59,7 @@ pci_intx_recount(struct pci *pci)
     }
     for (unsigned i = 0; i < pci->count; i++) {
         if (pci->function[i]->intx_driven) {
-            pci->intx_count[line_of(pci, pci->function[i])]++;
+            pci->intx_count[line_of(pci->function[i])]++;
         }
     }
 }

@@ -1,8 +1,8 @@
-/* The host bridge and the root port; see pci.h.
+/* The host bridge and root ports; see pci.h.
  *
- * The port is a PCI Express root port with one link and no slot.  Its bus
- * numbers are firmware's and read-only: requester ids of what is behind it
- * must not change under the models' feet.
+ * A port is a PCI Express root port with one link and no hot plug.  Bus numbers of the
+ * card's port are firmware's and read-only: the card computes requester ids of its
+ * virtual functions from them.
  */
 #include "sim/platform/pci_priv.h"
 
@@ -26,7 +26,7 @@ enum {
     EXPRESS_ROOT_CONTROL = 0x1C, EXPRESS_DEVICE_CAP2 = 0x24, EXPRESS_DEVICE_CONTROL2 = 0x28,
     VERSION_2 = 2, TYPE_ROOT_PORT = 4 << 4,
     LINK_5GT_X8 = 2 | 8 << 4,   /* as the card's slot would be */
-    DEVICE_CAP2_ARI = 1 << 5, DEVICE_CAP_RBER = 1 << 15,
+    PCI_MULTI_FUNCTION = 0x80, DEVICE_CAP2_ARI = 1 << 5, DEVICE_CAP_RBER = 1 << 15,
 };
 
 void
@@ -71,17 +71,13 @@ config_written(void *ctx, unsigned offset, unsigned size)
     }
 }
 
-void
-pci_port_init(struct pci *pci, struct pci_function *f)
+/* Header, windows and capability; bus numbers are read-only. */
+static void
+port_init(struct pci_function *f, unsigned device, unsigned bus, const struct pci_window *low, const struct pci_window *high)
 {
-    *f = (struct pci_function){
-        .bdf = BDF_ROOT_PORT, .name = "root-port", .ctx = pci, .config_written = config_written,
-    };
-    pci_header_init(f, 0x8086, 0x3420, 0x060400, 0);
-    pci_set(f, PCI_HEADER_TYPE, 1, 1);
-    pci_set(f, PORT_BUSES, 4, 0 | BDF_CARD >> 8 << 8 | BDF_CARD >> 8 << 16);
+    pci_header_init(f, 0x8086, (uint16_t)device, 0x060400, 0);
+    pci_set(f, PORT_BUSES, 4, bus << 8 | bus << 16);
     pci_set(f, PORT_IO, 2, 0x00F0); /* base above limit: no I/O window */
-    const struct pci_window *low = &pci->window[true][false], *high = &pci->window[true][true];
     window_set(f, PORT_MEMORY_BASE, low->next, low->end, 0);
     window_set(f, PORT_PREFETCH_BASE, high->next, high->end, WINDOW_64);
     pci_set(f, PORT_PREFETCH_BASE_HIGH, 4, (uint32_t)(high->next >> 32));
@@ -92,6 +88,33 @@ pci_port_init(struct pci *pci, struct pci_function *f)
     express_init(f);
     /* Firmware opens the way for the slot, both directions. */
     pci_set(f, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+}
+
+void
+pci_port_init(struct pci *pci, struct pci_function *f)
+{
+    *f = (struct pci_function){
+        .bdf = BDF_ROOT_PORT, .name = "root-port", .ctx = pci, .config_written = config_written,
+    };
+    port_init(f, 0x3420, BDF_CARD >> 8, &pci->window[true][false], &pci->window[true][true]);
+    pci_set(f, PCI_HEADER_TYPE, 1, 1);
+}
+
+void
+pci_slot_init(struct pci *pci, struct pci_slot *slot, pci_bdf bdf, unsigned bus, unsigned number)
+{
+    struct pci_function *f = &slot->port;
+    *f = (struct pci_function){ .bdf = bdf, .name = "slot-port", .ctx = pci, .config_written = config_written };
+    port_init(f, 0x3421 + number, bus, &slot->window[false], &slot->window[true]);
+    pci_set(f, PCI_HEADER_TYPE, 1, 1 | PCI_MULTI_FUNCTION);
+    pci_set_writable(f, PORT_BUSES, 4, 0x00FFFFFF);
+}
+
+unsigned
+pci_port_bus(const struct pci_function *f)
+{
+    unsigned secondary = pci_get(f, PORT_BUSES + 1, 1), subordinate = pci_get(f, PORT_BUSES + 2, 1);
+    return secondary <= subordinate ? secondary : 0;
 }
 
 static bool

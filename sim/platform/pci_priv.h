@@ -12,6 +12,12 @@ struct pci_window {
     uint64_t next, end; /* [spa] */
 };
 
+/* A root port with address space for the device behind it. */
+struct pci_slot {
+    struct pci_function port;
+    struct pci_window window[2];      /* [64-bit prefetchable] */
+};
+
 struct pci {
     struct machine *machine;
     struct pci_function **function;   /* sorted by bdf; borrowed */
@@ -26,23 +32,12 @@ struct pci {
     struct pci_window ports;          /* for I/O BARs, on bus 0 only */
     struct pci_function host_bridge;
     struct pci_function root_port;
+    struct pci_slot *slot[PCI_SLOTS_MAX];
+    unsigned slot_count;
 };
-
-static inline bool
-pci_behind_port(const struct pci_function *f)
-{
-    return f->bdf >> 8 != 0;
-}
 
 /* Software did what cannot work: noted in the trace. */
 void pci_guest_error(struct pci *, const struct pci_function *, uint64_t detail);
-
-/* The port that 'f' is behind, or NULL on bus 0. */
-static inline const struct pci_function *
-pci_port_above(const struct pci *pci, const struct pci_function *f)
-{
-    return pci_behind_port(f) ? &pci->root_port : NULL;
-}
 
 void pci_intx_update(struct pci *, struct pci_function *); /* pin or command register changed */
 void pci_intx_recount(struct pci *);                       /* after a load */
@@ -51,6 +46,8 @@ void pci_set_power(struct pci *, struct power *);
 
 void pci_host_bridge_init(struct pci_function *);
 void pci_port_init(struct pci *, struct pci_function *);
+void pci_slot_init(struct pci *, struct pci_slot *, pci_bdf, unsigned bus, unsigned number);
+unsigned pci_port_bus(const struct pci_function *port); /* secondary; 0: not configured */
 /* Do the port's windows pass a processor's access to [base, base + size) down? */
 bool pci_port_forwards(const struct pci_function *port, uint64_t base, uint64_t size);
 /* The port's windows or command changed: what is behind it decodes anew. */

@@ -18,7 +18,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { RAM = 1 << 20, SECTORS = 2000, STEPS_MAX = 4096 };
+enum { BDF_NVME = 0x0040, RAM = 1 << 20, SECTORS = 2000, STEPS_MAX = 4096 };
 
 struct rig {
     struct machine *m;

@@ -16,6 +16,7 @@
 #include "spec/platform/nvme.h"
 
 #define MIB (1ull << 20)
+enum { BDF_NVME = 0x0040 }; /* on bus 0 */
 enum { ENTRIES = 8, ASQ = 0x10000, ACQ = 0x11000, SQ = 0x12000, CQ = 0x13000, PAGE = 0x20000, LIST = 0x40000, SECTORS = 4096 };
 
 struct driver {

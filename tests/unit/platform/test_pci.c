@@ -276,6 +276,53 @@ the_root_ports_windows_gate_what_is_behind_it(void **unused)
 }
 
 static void
+a_device_in_a_slot_follows_its_ports_bus_numbers(void **unused)
+{
+    (void)unused;
+    struct machine *m = fake_machine(1, 2 * MIB), *n = fake_machine(1, 2 * MIB);
+    struct card a, b, other;
+    const struct { pci_bdf port, at; } first = { BDF_SLOT_PORT, 0x200 }, second = { BDF_SLOT_PORT + 1, 0x300 };
+    assert_int_equal(pci_slot_new(m->pci), first.at);
+    assert_int_equal(pci_slot_new(m->pci), second.at);
+    pci_slot_new(n->pci);
+    pci_slot_new(n->pci);
+    card_init(&a, m, first.at);
+    card_init(&b, m, second.at);
+    assert_int_equal(rd32(m, ecam(first.port, 0x18)), 0x00020200);
+    uint64_t bar0 = rd32(m, ecam(first.at, 0x10)) & ~15u;
+    bar0 |= (uint64_t)rd32(m, ecam(first.at, 0x14)) << 32;
+    assert_int_equal(rd32(m, bar0), 0xB0000000);
+
+    wr32(m, ecam(first.port, 0x18), 0x00090700); /* from 7 on */
+    assert_int_equal(rd32(m, ecam(first.at, 0)), UINT32_MAX);
+    assert_int_equal(rd32(m, ecam(0x700, 0)) & 0xFFFF, pci_get(&a.function, 0, 2));
+    assert_int_equal(a.function.bdf, 0x700); /* its requester id, too */
+    assert_int_equal(rd32(m, ecam(second.at, 0)) & 0xFFFF, pci_get(&b.function, 0, 2));
+    assert_int_equal(rd32(m, bar0), 0xB0000000);
+
+    struct state *s = state_new_save();
+    machine_state(m, s);
+    uint8_t *bytes;
+    size_t size;
+    state_save_end(s, &bytes, &size);
+    card_init(&a, n, first.at);
+    card_init(&other, n, second.at);
+    s = state_new_load(bytes, size);
+    machine_state(n, s);
+    assert_null(state_load_end(s));
+    assert_int_equal(rd32(n, ecam(0x700, 0)) & 0xFFFF, pci_get(&a.function, 0, 2));
+    free(bytes);
+
+    wr32(n, ecam(first.port, 0x18), 0); /* unconfigured: out of reach */
+    assert_int_equal(rd32(n, ecam(0x700, 0)), UINT32_MAX);
+    assert_int_equal(rd32(n, ecam(0, 0)) & 0xFFFF, 0x8086); /* and not in the way of bus 0 */
+    wr32(n, ecam(first.port, 0x18), 0x00020200);
+    assert_int_equal(rd32(n, ecam(first.at, 0)) & 0xFFFF, pci_get(&a.function, 0, 2));
+    machine_free(m);
+    machine_free(n);
+}
+
+static void
 virtual_functions_decode_where_their_owner_says(void **unused)
 {
     (void)unused;
@@ -473,6 +520,7 @@ main(void)
         cmocka_unit_test(a_moved_bar_decodes_at_its_new_place_only),
         cmocka_unit_test(a_bar_on_top_of_another_or_of_ram_is_not_decoded),
         cmocka_unit_test(the_root_ports_windows_gate_what_is_behind_it),
+        cmocka_unit_test(a_device_in_a_slot_follows_its_ports_bus_numbers),
         cmocka_unit_test(virtual_functions_decode_where_their_owner_says),
         cmocka_unit_test(dma_needs_bus_mastering_of_function_and_port),
         cmocka_unit_test(dma_across_the_end_of_ram_transfers_nothing),
