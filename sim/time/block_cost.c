@@ -33,7 +33,9 @@ static const uint8_t traits[TIMING_CLASS_COUNT] = {
     [TIMING_VDIV] = VECTOR, [TIMING_VIMUL] = VECTOR, [TIMING_VINT] = VECTOR, [TIMING_VLOGIC] = VECTOR,
     [TIMING_VMOV] = VECTOR | OVERWRITES | MOVES, [TIMING_VMOV_GPR] = VECTOR | OVERWRITES, [TIMING_VMUL] = VECTOR,
     [TIMING_VRCP] = VECTOR | OVERWRITES, [TIMING_VSHIFT] = VECTOR, [TIMING_VSHUFFLE] = VECTOR,
-    [TIMING_VSQRT] = VECTOR | OVERWRITES,
+    [TIMING_VSQRT] = VECTOR | OVERWRITES, [TIMING_VFMA] = VECTOR, [TIMING_VLANES] = VECTOR | OVERWRITES,
+    [TIMING_VHADD] = VECTOR, [TIMING_VHADDI] = VECTOR, [TIMING_VDOT] = VECTOR, [TIMING_VBLENDV] = VECTOR,
+    [TIMING_VAES] = VECTOR, [TIMING_VCLMUL] = VECTOR,
 };
 
 enum { XMM_0 = 32, FLAGS = XMM_0 + 16, VALUES, UNIT = 1 << TIME_UNIT_SHIFT, TURNS = 3 };
@@ -72,15 +74,19 @@ is_zero_idiom(const struct insn *r, unsigned form)
 
 /* When the operands of 'r' are there. */
 static uint32_t
-operands_ready(const struct bounds *b, const struct insn *r, unsigned memory, unsigned trait)
+operands_ready(const struct bounds *b, const struct insn *r, unsigned form, unsigned trait)
 {
+    unsigned memory = form_info[form].memory;
     bool vector = trait & VECTOR, loads = memory && !(memory & BLIND);
+    bool three = form >= FORM_AVX && form < FORM_exit; /* 'src' and 'base' or memory; 'dst' is only written */
     uint32_t at = 0;
     if (loads)
         at = largest(b->ready[value_of(r->base, false)], b->ready[value_of(r->index, false)]) + CORE_L1D_LATENCY * UNIT;
-    if (!vector || !memory)
+    if (!vector || !memory || three)
         at = largest(at, b->ready[value_of(r->src, vector)]);
-    if (!(trait & OVERWRITES) && (!memory || !(memory & BLIND)))
+    if (three && !memory)
+        at = largest(at, b->ready[value_of(r->base, true)]);
+    if (!(trait & OVERWRITES) && !three && (!memory || !(memory & BLIND)))
         at = largest(at, b->ready[value_of(r->dst, vector)]);
     if (trait & READS_FLAGS)
         at = largest(at, b->ready[FLAGS]);
@@ -95,7 +101,7 @@ add_chain(struct bounds *b, const struct insn *r, unsigned form)
     unsigned memory = form_info[form].memory, trait = traits[r->timing];
     const struct class_row *row = &classes[r->timing];
     bool address_only = form >= FORM_lea_m_16 && form <= FORM_lea_x_64;
-    uint32_t done = operands_ready(b, r, memory, trait);
+    uint32_t done = operands_ready(b, r, form, trait);
 
     if (address_only)
         done = largest(b->ready[value_of(r->base, false)], b->ready[value_of(r->index, false)]);

@@ -101,6 +101,32 @@ static void bugs_stay_fixed(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* The flags that an AVX operation's exception shows must not have been left out because the next instruction sets them. */
+static void flags_before_an_avx_exception_are_exact(void **state)
+{
+    static const char code[] = "\x0f\xae\x12"     /* ldmxcsr [rdx]: invalid operation unmasked */
+                               "\x48\x01\xc0"     /* add rax, rax: the flags asked for */
+                               "\xc5\xf8\x5e\xc0" /* vdivps xmm0, xmm0, xmm0: 0/0 */
+                               "\x48\x83\xc8\x01" /* or rax, 1 */
+                               "\xcc";
+    struct oracle_ours *ours = oracle_ours_new(false);
+    static struct oracle_outcome out;
+    struct oracle_case c = { .sequence = true, .length = sizeof code, .patches = 1 };
+    uint32_t mxcsr = 0x1f00;
+    (void)state;
+    memcpy(c.code, code, sizeof code);
+    c.in = (struct oracle_regs){ .rip = ORACLE_CODE + 0x100, .mxcsr = 0x1f80, .rflags = FLAG_IF | 2 };
+    c.in.gpr[RDX] = AT;
+    c.in.gpr[RAX] = 1ull << 63;
+    c.patch[0] = (struct oracle_patch){ .address = AT, .size = 4 };
+    memcpy(c.patch[0].bytes, &mxcsr, 4);
+    oracle_ours_run(ours, &c, &out);
+    oracle_ours_free(ours);
+    assert_int_equal(out.vector, X_XM);
+    assert_int_equal(out.out.rflags & FLAG_STATUS, FLAG_CF | FLAG_OF | FLAG_ZF | FLAG_PF);
+    assert_int_equal(out.out.mxcsr, 0x1f01);
+}
+
 /* A stale jump-cache entry must not make a step do nothing. */
 static void a_step_executes_code_that_was_just_rewritten(void **state)
 {
@@ -197,6 +223,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bugs_stay_fixed),
+        cmocka_unit_test(flags_before_an_avx_exception_are_exact),
         cmocka_unit_test(devices_see_the_same_time_however_a_run_is_sliced),
         cmocka_unit_test(devices_see_the_same_time_with_hooks_on),
         cmocka_unit_test(a_step_executes_code_that_was_just_rewritten),

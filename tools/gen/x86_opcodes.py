@@ -10,6 +10,8 @@ What is written depends on the output's name:
   sse_forms.def    SSE_FORM(id, fn, faults, quick, size, to, from) per record form; to: V or G;
                    from: W xmm or aligned memory, X xmm or memory, E general register or memory
   avx_functions.h  declarations of every avxw: and avxwf: function
+  avx_forms.def    AVX_FORM(id, fn, to, from) or AVX_FORM_SCALAR(id, fn, size, to, from) per operation with record forms
+                   of its own
   avx_ops.def      AVX_OP(id, kind, fn, to, shared, imm_shift) per operation of a VEX-encoded row
   sse_host.def     SSE_HOST(id, opcode, prefix, map, digit, immediate, wide, size, to, from, feature): forms
                    that the host's own instruction does; to: V, U (shifts by an immediate), G, or R by ModRM.rm
@@ -136,7 +138,7 @@ def parse_row(text, number):
     encode(base, encoding, number)
     base.operands = [] if operands == '-' else [operand(o, number) for o in operands.split(',')]
     base.builder, _, base.arg = execute.partition(':')
-    base.traits, base.timing, base.feature, base.imm_shift = [], None, None, 0
+    base.traits, base.timing, base.feature, base.imm_shift, base.quick = [], None, None, 0, '0'
     base.read = base.written = base.undefined = ''
     for t in traits.split():
         if t.startswith('fr:'): base.read = t[3:]
@@ -225,6 +227,28 @@ def avx_ops(rows):
     return ops
 
 
+def avx_forms(rows):
+    """Operations whose SSE sister is quick.  (macro, id, fn, [size,] to, from); sets row.quick to the first form's name."""
+    quick = {r.arg for r in rows if r.builder in ('sse', 'ssef') and 'quick' in r.traits}
+    ops, forms = avx_ops(rows), {}
+    for r in rows:
+        if r.builder not in ('avx', 'avxf') or r.arg not in quick:
+            continue
+        form, kind, fn, to, shared, shift = ops[r.form[len('AVX_OP_'):]]
+        source = [o for o in r.operands if o[0] in 'WUE'][-1]
+        size = {'SIZE_d': 4, 'SIZE_q': 8, 'SIZE_w': 2}.get(source[1], 16)
+        if shared or shift or r.operands[0][0] in 'UE':
+            continue
+        kind = 'E' if source[0] == 'E' else 'W'
+        ident = f'avx_{fn}_{size}{kind.lower()}'
+        if to == 'VECTOR' and size == 16 and kind == 'W':
+            forms[ident] = ('AVX_FORM', ident, fn)
+        else:
+            forms[ident] = ('AVX_FORM_SCALAR', ident, fn, size, to, kind)
+        r.quick = f'FORM_{ident}_r'
+    return forms
+
+
 def c_row(r):
     traits = '|'.join('TRAIT_' + t.upper() for t in r.traits) or '0'
     ops = ', '.join(f'{{ KIND_{k}, {s} }}' for k, s in r.operands)
@@ -243,7 +267,7 @@ def c_row(r):
             f'.digit = {r.digit}, .modrm = {r.modrm}, .mod = {r.mod}, .has_modrm = {str(r.has_modrm).lower()}, '
             f'.build = build_{builder}, .arg = {arg}, .sys = {call}, .x87 = {x87}, .operand = {{ {ops} }}, .traits = {traits}, '
             f'.timing = TIMING_{r.timing}, .flags_read = 0x{flags(r.read):x}, .flags_written = 0x{flags(r.written):x}, '
-            f'.flags_undefined = 0x{flags(r.undefined):x}, .text = "{r.text}", .exec = "{r.builder}{":" + r.arg if r.arg else ""}", .line = "{r.line}", .feature = {feature} }},')
+            f'.flags_undefined = 0x{flags(r.undefined):x}, .text = "{r.text}", .exec = "{r.builder}{":" + r.arg if r.arg else ""}", .line = "{r.line}", .feature = {feature}, .quick = {r.quick} }},')
 
 
 def builder_of(r):
@@ -252,7 +276,7 @@ def builder_of(r):
 
 def write_rows(rows):
     sse_forms(rows)
-    avx_ops(rows)
+    avx_forms(rows)
     out = ['const struct x86_row x86_rows[] = {'] + [c_row(r) for r in rows] + ['};',
             f'const unsigned x86_row_count = {len(rows)};']
     lists, index = [], []
@@ -304,6 +328,8 @@ def main():
         for fn, faults in unique([(f[1], f[2]) for f in sse_forms(rows).values()] + lanes):
             out.append(f'{"enum exec_result" if faults else "void"} {fn}(struct cpu *, union xmm *to, const union xmm *from, unsigned imm);')
         out += ['#endif']
+    elif name == 'avx_forms.def':
+        out = ['%s(%s)' % (f[0], ', '.join(map(str, f[1:]))) for f in avx_forms(rows).values()]
     elif name == 'avx_ops.def':
         out = ['AVX_OP(%s, %s, %s, %s, %d, %d)' % o for o in avx_ops(rows).values()]
     elif name == 'avx_functions.h':

@@ -192,6 +192,18 @@ static bool build_extract(struct decoder *d, const struct x86_row *row)
     return operand_store(d, vector_bytes(d, row->operand[0].size));
 }
 
+/* A record form that has the operation within it: 'src' is the first source; without memory 'base' is the second. */
+static bool build_quick(struct decoder *d, const struct x86_row *row, uint8_t dst)
+{
+    unsigned form = row->quick + !is_register(d) + (is_256(d, row) ? 2 : 0);
+    uint8_t first = has_operand(row, 0, KIND_H) ? rm_number(d) : d->d.sys.vvvv;
+
+    if (is_register(d)) {
+        d->fields.base = any_operand(row, KIND_E) ? slot_of(d, d->d.sys.rm, 8) : rm_number(d);
+    }
+    return emit_to(d, form, dst, first);
+}
+
 bool build_avx(struct decoder *d, const struct x86_row *row)
 {
     static const unsigned memory[] = { FORM_avx_m_1, FORM_avx_m_2, FORM_avx_m_4, FORM_avx_m_8, FORM_avx_m_16, FORM_avx_m_32 };
@@ -215,6 +227,9 @@ bool build_avx(struct decoder *d, const struct x86_row *row)
     operand_memory(d);
     if (has_operand(row, 0, KIND_U)) { /* a register to ModRM.rm */
         return emit_to(d, FORM_avx_r, rm_number(d), reg_number(d));
+    }
+    if (row->quick) {
+        return build_quick(d, row, dst);
     }
     if (!is_register(d)) {
         return emit_to(d, memory[__builtin_ctz(rm_bytes(d, row))], dst, 0);

@@ -64,6 +64,7 @@ struct x86_row {
     const char *text;        /* "ADD Eb,Gb = 00 /r" */
     const char *exec;        /* the table's fourth column */
     const char *line;        /* "integer.tbl:12" */
+    uint16_t quick;          /* AVX: first record form with the operation within it, or 0 [enum form] */
     uint16_t feature;        /* [enum cpu_feature] the model must have; 0 = every model */
 };
 

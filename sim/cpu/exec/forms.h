@@ -181,15 +181,22 @@ enum {
 
 #define X(name, memory, bits) FORM_##name,
 #define SSE_FORM(id, fn, faults, quick, size, to, from) FORM_##id##_r, FORM_##id##_m,
+/* Both lanes follow one. */
+#define AVX_FORM(id, fn) FORM_##id##_r, FORM_##id##_m, FORM_##id##_r2, FORM_##id##_m2,
+#define AVX_FORM_SCALAR(id, fn, size, to, from) FORM_##id##_r, FORM_##id##_m,
 enum form {
     ALL_FORMS
 #include "x86/sse_forms.def"
+    FORM_AVX, FORM_before_avx = FORM_AVX - 1,
+#include "x86/avx_forms.def"
     FORM_exit, FORM_stop, FORM_FUSED,
     FORM_before_fused = FORM_FUSED - 1, /* so that the first fused form is FORM_FUSED */
     FUSED_OPS(ROW_FUSED)
     FORM_COUNT
 };
 #undef SSE_FORM
+#undef AVX_FORM
+#undef AVX_FORM_SCALAR
 #undef X
 
 struct form_info {

@@ -6,6 +6,7 @@
 
 #include "sim/cpu/avx/avx.h"
 #include "sim/cpu/exec/handler.h"
+#include "sim/cpu/sse/quick.h"
 
 #define LOW(f) (&c->xmm[FIELD(f)])
 #define HIGH(f) (&c->ymm_high[FIELD(f)])
@@ -96,3 +97,65 @@ FROM_MEMORY(4)
 FROM_MEMORY(8)
 FROM_MEMORY(16)
 FROM_MEMORY(32)
+
+/* --- with the operation within the handler ------------------------------------------------- */
+
+/* 'src' is the first source, 'base' the second when it is a register: a record of these forms has no address then. */
+#define IMM8 ((unsigned)FIELD(imm) >> AVX_IMM & 0xff)
+#define AT_r (&c->xmm[FIELD(base)])
+#define AT_r_W(size) AT_r
+#define AT_r_E(size) REG(base)
+#define AT_m_W(size) HOST(read, ADDRESS_x, size)
+#define AT_m_E(size) HOST(read, ADDRESS_x, size)
+
+INLINE void copy_from(struct cpu *c, const void *at, unsigned size)
+{
+    c->avx_from[0] = ZERO;
+    memcpy(c->avx_from, at, size);
+}
+
+#define QUICK_VECTOR(fn, at) ({                                      \
+        union xmm v_ = *LOW(src);                                    \
+        bool done_ = quick_##fn(c, &v_, at, IMM8);                   \
+        if (likely(done_)) {                                         \
+            *LOW(dst) = v_;                                          \
+            *HIGH(dst) = ZERO;                                       \
+        }                                                            \
+        done_; })
+#define QUICK_GENERAL(fn, at) quick_##fn(c, REG(dst), at, IMM8)
+#define QUICK_FLAGS(fn, at) quick_##fn(c, LOW(dst), at, IMM8)
+
+#define QUICK_OPERATION(id, fn, size, to, from, place)               \
+    OP(id##_##place) {                                               \
+        const union xmm *at = AT_##place##_##from(size);             \
+        if (likely(QUICK_##to(fn, at)))                              \
+            NEXT;                                                    \
+        copy_from(c, at, size);                                      \
+        EXECUTE;                                                     \
+        NEXT; }
+#define AVX_FORM_SCALAR(id, fn, size, to, from)                      \
+    QUICK_OPERATION(id, fn, size, to, from, r)                       \
+    QUICK_OPERATION(id, fn, size, to, from, m)
+
+#define QUICK_BOTH(fn, low, high)                                    \
+        union xmm a_ = *LOW(src), b_ = *HIGH(src);                   \
+        if (likely(quick_##fn(c, &a_, low, IMM8) && quick_##fn(c, &b_, high, IMM8))) { \
+            *LOW(dst) = a_;                                          \
+            *HIGH(dst) = b_;                                         \
+            NEXT;                                                    \
+        }
+#define AVX_FORM(id, fn)                                             \
+    AVX_FORM_SCALAR(id, fn, 16, VECTOR, W)                           \
+    OP(id##_r2) {                                                    \
+        QUICK_BOTH(fn, AT_r, &c->ymm_high[FIELD(base)])              \
+        c->avx_from[0] = *AT_r;                                      \
+        c->avx_from[1] = c->ymm_high[FIELD(base)];                   \
+        EXECUTE;                                                     \
+        NEXT; }                                                      \
+    OP(id##_m2) {                                                    \
+        const union xmm *at = HOST(read, ADDRESS_x, 32);             \
+        QUICK_BOTH(fn, at, at + 1)                                   \
+        memcpy(c->avx_from, at, 32);                                 \
+        EXECUTE;                                                     \
+        NEXT; }
+#include "x86/avx_forms.def"
