@@ -172,6 +172,7 @@ machine_request_stop(struct machine *m, enum machine_stop stop, uint32_t code, c
     }
     m->stop = stop;
     m->stop_code = code;
+    m->stop_cpu = m->running ? (int)m->running->index : -1;
     va_list args;
     va_start(args, format);
     vsnprintf(m->stop_text, sizeof m->stop_text, format, args);

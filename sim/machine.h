@@ -102,6 +102,7 @@ struct machine {
     enum machine_stop stop;
     uint32_t stop_code;         /* value written to isa-debug-exit */
     char stop_text[4096];       /* for people; empty when there is nothing to say */
+    int stop_cpu;               /* processor whose doing it was, or -1: nobody's; for people, not state */
 };
 
 /* NULL on failure with a message in 'error' (up to 'error_size' bytes). */

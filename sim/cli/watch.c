@@ -84,7 +84,7 @@ explain_end(struct watch *w, enum machine_stop stop)
     if (!bad)
         return;
     for (unsigned i = 0; i < m->cpu_count; i++)
-        if (m->cpu[i]->activity != WAIT_SIPI)
+        if (m->stop_cpu < 0 ? m->cpu[i]->activity != WAIT_SIPI : i == (unsigned)m->stop_cpu)
             debug_dump_cpu(stderr, m->cpu[i]);
     if (w->log)
         debug_log_branches(w->log, stderr);

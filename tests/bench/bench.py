@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 
+import linux_boot
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOC = ROOT / "docs/performance.md"
 PLACEMENTS, PATHS, MODES = ("microkernel", "monolithic"), ("vmbus", "vmq", "sriov"), ("functional", "approx")
@@ -168,6 +170,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(arguments.build, folder, arguments.quick)
         parts = {"host": host(), "workload": workload(bench), "packets": packets(bench)}
+        boot, sentences = linux_boot.measure(timed, bench.build)
+        parts["linux"] = table(linux_boot.HEADER, boot) + "\n\n" + "\n".join(sentences)
         parts["operations"] = operations(bench)
         parts["scale-packets"], parts["scale-partitions"] = scaling(bench)
     if arguments.print:

@@ -343,4 +343,5 @@ def main():
         f.write('/* Made from spec/x86/opcodes.tbl by tools/gen/x86_opcodes.py. */\n' + '\n'.join(out) + '\n')
 
 
-main()
+if __name__ == "__main__":
+    main()
