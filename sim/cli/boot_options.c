@@ -53,6 +53,7 @@ static const struct option_row rows[] = {
     { "--window", "", FLAG, AT(window), 0, 0, "show the display; its keys and mouse are the machine's", LOOKS },
     { "--picture", "FILE.png", TEXT, AT(picture), 0, 0, "what the display shows in the end", LOOKS },
     { "--pace", "realtime|fast", TEXT, AT(pace), 0, 0, "hold virtual time to the wall clock, or not [realtime before a terminal]", LOOKS },
+    { "--script", "FILE", TEXT, AT(script), 0, 0, "type, press keys, wait for text: steps as in sim/cli/script.h", LOOKS },
     { "--record", "DIR", TEXT, AT(record), 0, 0, "log all input, so that `hvlab replay DIR` runs the same again", LOOKS },
     { "-d", "CATEGORIES", TEXT, AT(debug), 0, 0, "log what happens to standard error, e.g. int,unclaimed (`hvlab list debug`)", LOOKS },
     { "--gdb", ":PORT", TEXT, AT(gdb), 0, 0, "wait for gdb (`target remote :PORT`) before the first instruction", LOOKS },

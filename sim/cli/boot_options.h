@@ -20,7 +20,7 @@ struct boot_options {
     const char *append, *initrd, *results, *serial, *trace, *gdb, *debug; /* NULL when not given */
     struct boot_list modules;
     struct boot_list drives;
-    const char *record, *pace, *display, *picture;
+    const char *record, *pace, *script, *display, *picture;
     const char *replay;    /* folder of a recorded boot to run again, or NULL; not an option */
     bool window, display_implied; /* 'display' was not given, but is needed */
     bool listen;           /* with 'replay': somebody listened for input */

@@ -51,7 +51,7 @@ session_open(struct session *s, struct machine *m, struct board *board, const st
     char error[ERROR_MAX];
     *s = (struct session){ .machine = m, .input = board_input(board), .replaying = o->replay, .picture = o->picture };
     bool terminal = wants_terminal(o);
-    bool listen = o->replay || o->restore ? o->listen : terminal || o->window;
+    bool listen = o->replay || o->restore ? o->listen : terminal || o->window || o->script;
     s->listens = listen;
     if (o->record)
         for (unsigned i = 0; i < o->drives.count; i++)
@@ -65,6 +65,8 @@ session_open(struct session *s, struct machine *m, struct board *board, const st
     if (status != EXIT_GOOD)
         return status;
     if ((o->window || o->picture) && !(s->screen = screen_open(m, board_vga(board), o->window, error, sizeof error)))
+        return cli_unusable("%s", error);
+    if (o->script && !o->replay && !(s->script = script_open(o->script, error, sizeof error)))
         return cli_unusable("%s", error);
     if (terminal)
         terminal_open(&s->terminal);
@@ -83,6 +85,9 @@ session_close(struct session *s)
     if (s->screen && s->picture && !screen_picture(s->screen, s->picture, text, sizeof text))
         status = cli_unusable("%s", text);
     screen_close(s->screen);
+    if (s->script && script_line(s->script))
+        fprintf(stderr, "hvlab: the script came as far as line %u\n", script_line(s->script));
+    script_close(s->script);
     if (s->log) {
         if (!boot_log_end(s->log, text, sizeof text))
             status = s->replaying ? EXIT_FAILED : EXIT_UNUSABLE;
@@ -94,6 +99,13 @@ session_close(struct session *s)
 }
 
 /* --- running ----------------------------------------------------------------------------------------- */
+
+void
+session_hear(struct session *s, uint8_t byte)
+{
+    if (s->script)
+        script_hear(s->script, byte);
+}
 
 uint64_t
 session_limit(const struct session *s)
@@ -118,13 +130,17 @@ take_input(struct session *s)
     struct input_event e;
     enum terminal_result typed = TERMINAL_EVENT;
     enum screen_result seen = s->screen ? SCREEN_EVENT : SCREEN_NOTHING;
+    enum script_result done = s->script ? SCRIPT_EVENT : SCRIPT_NOTHING;
+    for (unsigned i = 0; i < EVENTS_MAX && done == SCRIPT_EVENT; i++)
+        if ((done = script_poll(s->script, s->machine->now, &e)) == SCRIPT_EVENT)
+            apply(s, &e);
     for (unsigned i = 0; i < EVENTS_MAX && typed == TERMINAL_EVENT; i++)
         if ((typed = terminal_poll(&s->terminal, &e)) == TERMINAL_EVENT)
             apply(s, &e);
     for (unsigned i = 0; i < EVENTS_MAX && seen == SCREEN_EVENT; i++)
         if ((seen = screen_poll(s->screen, &e)) == SCREEN_EVENT)
             apply(s, &e);
-    return typed != TERMINAL_QUIT && seen != SCREEN_QUIT;
+    return done != SCRIPT_QUIT && typed != TERMINAL_QUIT && seen != SCREEN_QUIT;
 }
 
 static void

@@ -12,6 +12,7 @@
 
 #include "sim/cli/boot_log.h"
 #include "sim/cli/boot_options.h"
+#include "sim/cli/script.h"
 #include "sim/cli/terminal.h"
 
 struct board;
@@ -22,6 +23,7 @@ struct session {
     struct input *input;
     struct boot_log *log;      /* or NULL */
     struct terminal terminal;
+    struct script *script;     /* or NULL */
     struct screen *screen;     /* or NULL */
     const char *picture;       /* or NULL */
     int64_t next_frame;        /* [ns of the host] */
@@ -33,6 +35,8 @@ struct session {
 
 /* The machine is loaded, or restored, and has not run since.  EXIT_GOOD, or another status with a message printed. */
 int session_open(struct session *, struct machine *, struct board *, const struct boot_options *);
+/* COM1 prints a byte. */
+void session_hear(struct session *, uint8_t byte);
 /* How far the machine may run before the next session_step [cycle]. */
 uint64_t session_limit(const struct session *);
 /* False: the person, or the log, ends the run. */

@@ -25,13 +25,20 @@
 
 enum { ERROR_MAX = 1024 };
 
+struct console {
+    FILE *out;
+    struct session *session; /* hears it too, while it is open */
+};
+
 static void
 console_byte(void *ctx, uint8_t byte)
 {
-    FILE *out = ctx;
-    fputc(byte, out);
+    struct console *c = ctx;
+    fputc(byte, c->out);
     if (byte == '\n')
-        fflush(out);
+        fflush(c->out);
+    if (c->session)
+        session_hear(c->session, byte);
 }
 
 static bool
@@ -134,7 +141,7 @@ load(struct machine *m, const struct boot_options *o, char *error)
 }
 
 static int
-load_and_boot(struct machine *m, struct board *board, const struct boot_options *o)
+load_and_boot(struct machine *m, struct board *board, const struct boot_options *o, struct console *console)
 {
     char error[ERROR_MAX];
     struct watch watch;
@@ -144,9 +151,11 @@ load_and_boot(struct machine *m, struct board *board, const struct boot_options 
     int status = session_open(&session, m, board, o);
     if (status != EXIT_GOOD)
         return status;
+    console->session = &session;
     status = watch_open(&watch, m, o);
     if (status == EXIT_GOOD)
         status = boot(&watch, &session, o);
+    console->session = NULL;
     int closed = session_close(&session);
     if (closed != EXIT_GOOD || o->replay)
         status = closed; /* a replay is judged by its log */
@@ -161,24 +170,24 @@ open_and_boot(const struct boot_options *o)
     bool to_file = o->serial && !strncmp(o->serial, "file:", 5);
     if (o->serial && !to_file && strcmp(o->serial, "stdio"))
         return cli_unusable("boot: --serial %s: want stdio or file:NAME", o->serial);
-    FILE *console = to_file ? fopen(o->serial + 5, "wb") : stdout;
-    if (!console)
+    struct console console = { .out = to_file ? fopen(o->serial + 5, "wb") : stdout };
+    if (!console.out)
         return cli_unusable("cannot write %s: %s", o->serial + 5, strerror(errno));
     struct machine *m = machine_new(&o->machine, error, sizeof error);
     if (!m)
         return cli_unusable("%s", error);
-    platform_set_console(m->platform, console_byte, console);
+    platform_set_console(m->platform, console_byte, &console);
     struct board *board = board_new(m, &o->board, error, sizeof error);
     int status = board ? EXIT_GOOD : cli_unusable("%s", error);
     if (board)
-        board_set_console(board, console_byte, console);
+        board_set_console(board, console_byte, &console);
     if (status == EXIT_GOOD)
-        status = load_and_boot(m, board, o);
+        status = load_and_boot(m, board, o, &console);
     board_free(board);
     machine_free(m);
-    fflush(console);
+    fflush(console.out);
     if (to_file)
-        fclose(console);
+        fclose(console.out);
     return status;
 }
 

@@ -78,6 +78,21 @@ class Input(lab.LabTest):
         self.assertEqual(again.returncode, 2)
         self.assertIn("begins differently", again.stderr)
 
+    def test_a_script_types_when_what_it_waits_for_is_there(self):
+        script = self.folder / "script"
+        script.write_text("type hello\nwait hello\npause 0.01\ntype \\x01 done q\n")
+        runs = []
+        for name in ("one", "two"):
+            results = self.folder / name
+            run = lab.hvlab("boot", self.image, "--memory", "16M", "--limit-time", "1", "--script", script, "--results", results)
+            self.assertEqual((run.returncode, run.stdout), (1, "hello\x01 done q"), run.stderr)
+            runs.append(json.loads(results.read_text())["state_hash"])
+        self.assertEqual(*runs)
+        script.write_text("wait nothing\nquit\n")
+        run = lab.hvlab("boot", self.image, "--memory", "16M", "--limit-time", "0.01", "--script", script)
+        self.assertEqual(run.returncode, 124)
+        self.assertIn("as far as line 1", run.stderr)
+
     def test_a_picture_shows_the_text_of_the_display(self):
         picture = self.folder / "screen.png"
         self.assertEqual(self.boot(b"q", "--display", "text", "--picture", picture).returncode, 1)
