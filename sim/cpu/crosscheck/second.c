@@ -60,6 +60,7 @@ static bool add_page(struct second *s, uint64_t linear)
     if (uc_mem_map_ptr(s->uc[w], linear, SECOND_PAGE, UC_PROT_ALL, s->bytes[w][n]) != UC_ERR_OK) {
         return false;
     }
+    uc_ctl_remove_cache(s->uc[w], linear, linear + SECOND_PAGE); /* it may remember code of a page that was unmapped */
     s->linear[w][n] = linear;
     s->slots[w]++;
     return true;
