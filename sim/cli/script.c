@@ -9,6 +9,7 @@
 
 #include "sim/machine.h"
 
+enum { HEARD_MAX = 1 << 16 };
 enum step_kind { STEP_WAIT, STEP_PAUSE, STEP_EVENT, STEP_QUIT };
 
 struct step {
@@ -25,6 +26,8 @@ struct script {
     unsigned count, capacity, at;
     bool pausing;
     uint64_t until;             /* the pause's end [cycle] */
+    uint8_t heard[HEARD_MAX];   /* printed, and not yet looked at by a wait */
+    size_t heard_count;
 };
 
 static const struct { const char *name; uint16_t key; } keys[] = {
@@ -245,13 +248,21 @@ script_close(struct script *s)
 
 /* --- doing -------------------------------------------------------------------------------------------- */
 
-/* The longest part of the text that what was printed last ends with. */
+/* What nobody waits for is forgotten, the oldest first. */
 void
 script_hear(struct script *s, uint8_t byte)
 {
-    struct step *step = s->at < s->count ? &s->step[s->at] : NULL;
-    if (!step || step->kind != STEP_WAIT || !step->text[step->matched])
-        return;
+    if (s->heard_count == HEARD_MAX) {
+        s->heard_count /= 2;
+        memmove(s->heard, s->heard + HEARD_MAX / 2, s->heard_count);
+    }
+    s->heard[s->heard_count++] = byte;
+}
+
+/* 'matched' becomes the longest part of the text that what was printed last ends with. */
+static void
+match(struct step *step, uint8_t byte)
+{
     while (step->matched && step->text[step->matched] != (char)byte) {
         size_t shorter = step->matched - 1;
         while (shorter && memcmp(step->text, step->text + step->matched - shorter, shorter))
@@ -261,12 +272,24 @@ script_hear(struct script *s, uint8_t byte)
     step->matched += step->text[step->matched] == (char)byte;
 }
 
+/* Takes what was heard up to the end of the text. */
+static bool
+is_found(struct script *s, struct step *step)
+{
+    size_t used = 0;
+    while (used < s->heard_count && step->text[step->matched])
+        match(step, s->heard[used++]);
+    s->heard_count -= used;
+    memmove(s->heard, s->heard + used, s->heard_count);
+    return !step->text[step->matched];
+}
+
 /* Is the step that only takes time over? */
 static bool
-is_over(struct script *s, const struct step *step, uint64_t now)
+is_over(struct script *s, struct step *step, uint64_t now)
 {
     if (step->kind == STEP_WAIT)
-        return !step->text[step->matched];
+        return is_found(s, step);
     if (!s->pausing) {
         s->pausing = true;
         s->until = now + step->cycles;

@@ -2,7 +2,7 @@
  *
  * One step a line, done one after the other; '#' begins a comment:
  *
- *   wait TEXT          until COM1 has printed TEXT (after what an earlier wait found)
+ *   wait TEXT          until COM1 has printed TEXT, behind what an earlier wait found
  *   pause SECONDS      of virtual time
  *   type TEXT          on COM1's wire; \n, \t, \e, \\ and \xHH as in C
  *   key NAME...        pressed in this order, released in reverse; names of sim/ui/keys.def
