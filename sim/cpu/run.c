@@ -771,6 +771,7 @@ void cpu_state(struct cpu *c, struct state *s)
     }
     if (state_mode(s) != STATE_HASH) { /* the jump cache decides when code is translated again, */
         forget_jumps(c);               /* so it must be as empty behind a save as behind a load */
+        c->core->middle.entry = NULL;
         c->core->stamp_epoch = 0;      /* and no stamp from before may be in use */
     }
     if (state_is_load(s)) {

@@ -20,12 +20,9 @@ static void become_kernel(struct cpu *c)
     mmu_mode_changed(c);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+/* Step by step, or as one run of machine code. */
+static void fuzz(const uint8_t *bytes, size_t size, struct oracle_ours *o, bool steps)
 {
-    if (size < 10) {
-        return 0;
-    }
-    struct oracle_ours *o = oracle_ours_new(false);
     struct machine *m = oracle_ours_machine(o);
     struct oracle_case k = { .mode32 = bytes[0] & 1, .in = { .rflags = FLAG_IF | 2, .mxcsr = 0x1f80 } };
     uint64_t seed;
@@ -45,9 +42,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (bytes[0] & 2) {
         become_kernel(m->cpu[0]);
     }
-    for (unsigned i = 0; i < STEPS && m->stop == STOP_NONE && m->cpu[0]->activity == ACTIVE; i++) {
+    if (!steps && m->stop == STOP_NONE) {
+        cpu_run(m->cpu[0], m->cpu[0]->now + STEPS);
+    }
+    for (unsigned i = 0; steps && i < STEPS && m->stop == STOP_NONE && m->cpu[0]->activity == ACTIVE; i++) {
         cpu_step(m->cpu[0]);
     }
     oracle_ours_free(o);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    if (size < 10) {
+        return 0;
+    }
+    fuzz(bytes, size, oracle_ours_new(false), true);
+    fuzz(bytes, size, oracle_ours_new_compiled(), false);
     return 0;
 }
