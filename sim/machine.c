@@ -293,6 +293,9 @@ static void
 machine_round(struct machine *m)
 {
     uint64_t end;
+    for (unsigned i = 0; i < m->cpu_count; i++) {
+        cpu_monitor_look(m->cpu[i]);
+    }
     if (any_active(m)) {
         end = run_processors(m, round_end(m));
     } else {

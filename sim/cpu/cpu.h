@@ -97,6 +97,9 @@ enum {
     ATTN_STOP = 1 << 7,        /* the machine wants to stop */
 };
 
+/* MONITOR and MWAIT; waiting processors are HALTED.  ANY: an interrupt ends the wait even with IF = 0. */
+enum monitor_state { MONITOR_OFF, MONITOR_ARMED, MONITOR_WAITING, MONITOR_WAITING_ANY };
+
 enum activity { ACTIVE, HALTED, SHUTDOWN, WAIT_SIPI }; /* VMX activity-state numbering */
 
 /* Key of everything that decides what decoded code and translations mean. */
@@ -209,6 +212,11 @@ struct cpu {
     uint64_t pending_db;       /* pending debug exceptions [DR6 bits] */
     bool in_string;            /* rip names a repeated string instruction that has done some of its iterations */
     uint64_t random;           /* state of what RDRAND and RDSEED give */
+    struct {
+        uint64_t line;         /* watched [spa] */
+        uint64_t state;        /* [enum monitor_state] */
+        uint8_t bytes[64];     /* of the line when MONITOR armed it */
+    } monitor;
 
     /* --- bookkeeping */
     uint64_t now;              /* this processor's time [cycle]; exact outside the hot core */
@@ -302,6 +310,9 @@ enum exec_result cpu_deliver_event(struct cpu *, const struct fault *, bool exte
 enum exec_result cpu_look(struct cpu *);
 
 /* --- system state (system/) ------------------------------------------------- */
+
+/* Ends MWAIT's wait when the line has changed; the machine asks before every round. */
+void cpu_monitor_look(struct cpu *);
 
 unsigned cpu_cpl(const struct cpu *);
 void cpu_update_mode(struct cpu *);  /* recompute cpu->mode after CS/CR0/CR4/EFER changes */

@@ -571,8 +571,9 @@ static void patch_xsave_header(struct oracle_case *c, uint64_t *seed)
     if (oracle_chance(seed, 40)) {
         header[1] = 1ull << 63 | (oracle_chance(seed, 80) ? header[0] | oracle_random(seed) % 8 : oracle_random(seed) % 8);
     }
-    if (oracle_chance(seed, 15)) {
-        header[oracle_random(seed) % 8] ^= 1ull << oracle_random(seed) % 64;
+    if (oracle_chance(seed, 15)) { /* a component that no host has, or one that ours has, too */
+        unsigned bit = oracle_chance(seed, 40) ? oracle_random(seed) % 3 : 20 + oracle_random(seed) % 44;
+        header[oracle_random(seed) % 8] ^= 1ull << bit;
     }
     if (c->target <= ORACLE_DATA + ORACLE_DATA_RW - XSAVE_SIZE) {
         add_patch(c, c->target + 512, header, 32);

@@ -79,6 +79,7 @@ void cpu_event_recheck(struct cpu *cpu)
 
 static void wake(struct cpu *cpu)
 {
+    cpu->monitor.state = MONITOR_OFF;
     if (cpu->activity == HALTED) {
         cpu->activity = ACTIVE;
         TRACE(cpu->machine, cpu->now, TRACE_WAKE, cpu->index, 0, 0, 0);
@@ -171,6 +172,9 @@ static enum exec_result look_external(struct cpu *cpu)
     }
     if (nmi && !cpu->nmi_blocked && !cpu->shadow_movss && !cpu->shadow_sti) {
         return take_nmi(cpu);
+    }
+    if (interrupt && cpu->monitor.state == MONITOR_WAITING_ANY) {
+        wake(cpu);
     }
     if (!interrupt || !(cpu->rflags_rest & RFLAGS_IF)) {
         cpu->attention &= ~(uint32_t)ATTN_INTR; /* until cpu_event_recheck */

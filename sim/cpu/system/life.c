@@ -46,6 +46,7 @@ static void reset_common(struct cpu *cpu, bool init)
     cpu->dr7 = DR7_FIXED;
     cpu->nmi_blocked = cpu->shadow_sti = cpu->shadow_movss = false;
     cpu->pending_db = 0;
+    cpu->monitor.state = MONITOR_OFF;
     cpu->in_string = false;
     cpu->activity = cpu->index == 0 ? ACTIVE : WAIT_SIPI;
 }
@@ -114,6 +115,7 @@ static void visit_bookkeeping(struct cpu *cpu, struct state *s)
     STATE_VISIT(s, cpu->pending_db);
     STATE_VISIT(s, cpu->in_string);
     STATE_VISIT(s, cpu->random);
+    STATE_VISIT(s, cpu->monitor);
     STATE_VISIT(s, cpu->now);
     STATE_VISIT(s, cpu->instructions);
     STATE_VISIT(s, cpu->attention);

@@ -176,20 +176,7 @@ enum exec_result sys_wrgsbase(struct cpu *cpu, const struct sys_insn *insn)
     return write_base(cpu, insn, GS);
 }
 
-/* --- not offered, or another module's --------------------------------------------------- */
-
-/* CPUID.1:ECX.MONITOR is 0: #UD (SDM Vol 2 "MONITOR - Set Up Monitor Address"). */
-enum exec_result sys_monitor(struct cpu *cpu, const struct sys_insn *insn)
-{
-    (void)insn;
-    return cpu_raise(cpu, X_UD);
-}
-
-enum exec_result sys_mwait(struct cpu *cpu, const struct sys_insn *insn)
-{
-    (void)insn;
-    return cpu_raise(cpu, X_UD);
-}
+/* --- another module's ---------------------------------------------------------------- */
 
 enum exec_result sys_vmx(struct cpu *cpu, const struct sys_insn *insn)
 {

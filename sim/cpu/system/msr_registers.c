@@ -29,6 +29,7 @@ static const struct msr_row rows[ROW_COUNT] = {
 /* Bits of registers that only this file knows. */
 #define APIC_BASE_X2APIC (1ull << 10)
 #define MISC_ENABLE_FAST_STRINGS (1ull << 0)
+#define MISC_ENABLE_MONITOR (1ull << 18)
 #define MISC_ENABLE_FIXED 0x1880ull       /* performance monitoring, BTS and PEBS unavailable */
 #define MISC_ENABLE_FIXED_RESET 0x1800ull /* none of the three is there */
 #define SPEC_CTRL_IBRS (1ull << 0)
@@ -422,7 +423,8 @@ void msr_reset(struct cpu *cpu)
     if (cpu_is_amd(cpu)) {
         reset_amd(cpu);
     } else {
-        cpu->msr.misc_enable = MISC_ENABLE_FIXED_RESET | MISC_ENABLE_FAST_STRINGS;
+        cpu->msr.misc_enable = MISC_ENABLE_FIXED_RESET | MISC_ENABLE_FAST_STRINGS |
+                               (cpu_has(cpu, CPU_MONITOR) ? MISC_ENABLE_MONITOR : 0);
     }
 }
 

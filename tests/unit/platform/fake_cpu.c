@@ -74,6 +74,7 @@ cpu_run(struct cpu *cpu, uint64_t until)
 }
 
 void cpu_attend(struct cpu *cpu, uint32_t attn) { cpu->attention |= attn; }
+void cpu_monitor_look(struct cpu *cpu) { (void)cpu; }
 uint64_t cpu_rflags(const struct cpu *cpu) { return cpu->rflags_rest; }
 void cpu_set_rflags(struct cpu *cpu, uint64_t value) { cpu->rflags_rest = value; }
 void cpu_update_mode(struct cpu *cpu) { (void)cpu; }
