@@ -224,7 +224,7 @@ static enum exec_result string_run(struct cpu *c, const struct sys_insn *s, unsi
         .c = c, .s = s, .size = s->operand_size, .down = c->rflags_rest & RFLAGS_DF, .uses = uses,
         .mask = s->address_size == 8 ? ~0ull : s->address_size == 4 ? 0xffffffff : 0xffff,
     };
-    bool repeats = s->rep || s->repne, stepped = c->rflags_rest & RFLAGS_TF, ended = false;
+    bool repeats = s->rep || s->repne, stepped = c->rflags_rest & RFLAGS_TF || c->single_step, ended = false;
 
     for (uint64_t bytes = 0;;) {
         uint64_t count = repeats ? masked(&t, RCX) : 1, done = 0;

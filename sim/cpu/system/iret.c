@@ -26,8 +26,6 @@ static uint64_t merged_flags(const struct cpu *cpu, uint64_t image, unsigned siz
     return (cpu_rflags(cpu) & ~(mask | RFLAGS_RF)) | (image & mask) | RFLAGS_FIXED;
 }
 
-/* NMIs are unblocked by any IRET that does not fault; a fault of IRET itself unblocks them too on
- * silicon of this family only after completion, so this is last. */
 static enum exec_result finish(struct cpu *cpu, uint64_t rflags)
 {
     uint64_t old = cpu->rflags_rest;
@@ -110,9 +108,7 @@ static enum exec_result iret_protected(struct cpu *cpu, const struct sys_insn *i
     }
     seg_commit_code(cpu, &to.cs, to.cpl, to.rip);
     if (loads_stack) {
-        bool wide = transfer_is_64bit(cpu, &to.cs) || ss.rights & SEG_DB;
-        cpu->seg[SS] = ss;
-        cpu->gpr[RSP] = wide ? frame[3] : (cpu->gpr[RSP] & ~0xffffull) | (frame[3] & 0xffff);
+        transfer_load_stack(cpu, &to, &ss, frame[3]);
     }
     if (outward) {
         transfer_drop_data_segments(cpu, to.cpl);
@@ -130,11 +126,23 @@ static enum exec_result iret_task(struct cpu *cpu, const struct sys_insn *insn)
     return result == EXEC_JUMP ? finish(cpu, cpu_rflags(cpu)) : result;
 }
 
-enum exec_result sys_iret(struct cpu *cpu, const struct sys_insn *insn)
+static enum exec_result iret(struct cpu *cpu, const struct sys_insn *insn)
 {
     sys_charge(cpu, CHARGE_IRET);
     if (!cpu_is_protected(cpu)) {
         return iret_8086(cpu, insn);
     }
     return cpu->rflags_rest & RFLAGS_NT ? iret_task(cpu, insn) : iret_protected(cpu, insn);
+}
+
+/* NMIs are unblocked even if IRET faults ("NMI unblocking due to IRET", SDM Vol 3C).  In a guest the fault may
+ * become a VM exit that shows them blocked still; it is then the hypervisor that runs IRET again. */
+enum exec_result sys_iret(struct cpu *cpu, const struct sys_insn *insn)
+{
+    enum exec_result result = iret(cpu, insn);
+
+    if (result == EXEC_FAULT && !cpu->nonroot) {
+        cpu->nmi_blocked = false;
+    }
+    return result;
 }

@@ -345,6 +345,14 @@ enum exec_result transfer_check_return_stack(struct cpu *cpu, uint16_t selector,
     return EXEC_OK;
 }
 
+void transfer_load_stack(struct cpu *cpu, const struct transfer *to, const struct segment *ss, uint64_t rsp)
+{
+    bool wide = transfer_is_64bit(cpu, &to->cs) || ss->rights & SEG_DB;
+
+    cpu->seg[SS] = *ss;
+    cpu->gpr[RSP] = wide ? rsp : (cpu->gpr[RSP] & ~0xffffull) | (rsp & 0xffff);
+}
+
 void transfer_drop_data_segments(struct cpu *cpu, unsigned cpl)
 {
     static const uint8_t data[] = { ES, DS, FS, GS };
@@ -396,8 +404,7 @@ enum exec_result sys_far_ret(struct cpu *cpu, const struct sys_insn *insn)
     TRY(sys_stack_read(cpu, 3 * width + (int)release, &ss_selector, (unsigned)width));
     TRY(transfer_check_return_stack(cpu, (uint16_t)ss_selector, &to, &ss));
     seg_commit_code(cpu, &to.cs, to.cpl, to.rip);
-    cpu->seg[SS] = ss;
-    cpu->gpr[RSP] = rsp;
+    transfer_load_stack(cpu, &to, &ss, rsp);
     sys_stack_move(cpu, (int)release);
     transfer_drop_data_segments(cpu, to.cpl);
     cpu_update_mode(cpu);

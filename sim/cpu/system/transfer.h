@@ -23,6 +23,8 @@ static inline bool transfer_is_64bit(const struct cpu *cpu, const struct segment
 enum exec_result transfer_check_return_code(struct cpu *, uint16_t selector, uint64_t rip, struct transfer *);
 enum exec_result transfer_check_return_stack(struct cpu *, uint16_t selector, const struct transfer *,
                                              struct segment *ss);
+/* SS and the stack pointer of the code that is returned to: a 16-bit stack loads SP only. */
+void transfer_load_stack(struct cpu *, const struct transfer *, const struct segment *ss, uint64_t rsp);
 /* Data segments too privileged for the new ring become null. */
 void transfer_drop_data_segments(struct cpu *, unsigned cpl);
 
