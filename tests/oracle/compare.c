@@ -96,6 +96,11 @@ static void differ_registers(struct differences *d, const struct oracle_case *c,
         name[strlen(name) - 1] = 'h';
         differ(d, name, a->out.ymm_high[i].u64[1], b->out.ymm_high[i].u64[1]);
     }
+    for (unsigned i = ES; c->segmented && i < FS; i++) {
+        static const char *const name[] = { "es", "cs", "ss", "ds" };
+        bool null = (a->selector[i] | b->selector[i]) < 4; /* Linux's IRET clears the RPL of a null selector */
+        differ(d, name[i], null ? 0 : a->selector[i], null ? 0 : b->selector[i]);
+    }
     differ(d, "rip", a->out.rip, b->out.rip);
     differ(d, "rflags", a->out.rflags & flags, b->out.rflags & flags);
     differ(d, "mxcsr", a->out.mxcsr, b->out.mxcsr);

@@ -61,6 +61,8 @@ struct oracle_case {
     const struct x86_row *row; /* NULL: none, #UD expected */
     unsigned row_index;
     bool mode32;               /* 32-bit protected mode, else 64-bit */
+    bool segmented;            /* with mode32: code and data in segments of the LDT; in.rip is an offset in CS */
+    uint16_t selector[6];      /* [ES..GS]; FS is not used */
     uint8_t code[ORACLE_CODE_ROOM];
     unsigned length;           /* of code [bytes] */
     unsigned opsize;           /* [bytes] */
@@ -83,6 +85,7 @@ struct oracle_outcome {
     uint32_t error;            /* error code, 0 without one */
     uint64_t cr2;              /* of a #PF */
     struct oracle_regs out;
+    uint16_t selector[6];      /* of segmented cases [ES..GS] */
     uint8_t data[ORACLE_DATA_RW];
 };
 
@@ -117,6 +120,23 @@ bool oracle_mutate(struct oracle_case *, uint64_t *seed);
 
 /* Several instructions and INT3 (sequence.c): what one leaves, the next finds. */
 void oracle_generate_sequence(struct oracle_case *, bool mode32, uint64_t *seed);
+
+/* An instruction in a 16- or 32-bit code segment with data segments of every kind (segments.c). */
+void oracle_generate_segmented(struct oracle_case *, uint64_t *seed);
+/* The LDT of such cases, for the kernel and as the processor reads it. */
+struct oracle_ldt_entry {
+    uint32_t base, limit; /* limit as encoded */
+    bool big, pages, read_exec_only, absent;
+    uint8_t contents;     /* 0 data, 1 expand-down data, 2 code, 3 conforming code */
+};
+enum { ORACLE_LDT_ENTRIES = 15 };
+extern const struct oracle_ldt_entry oracle_ldt[ORACLE_LDT_ENTRIES];
+uint64_t oracle_ldt_descriptor(unsigned index);
+/* Where the code of a case lies. */
+static inline uint64_t oracle_code_at(const struct oracle_case *c)
+{
+    return c->segmented ? ORACLE_CODE + c->in.rip : c->in.rip;
+}
 
 /* --- comparing (compare.c) ------------------------------------------------------ */
 

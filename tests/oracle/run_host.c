@@ -13,6 +13,7 @@
 
 #if defined(__x86_64__) && defined(__linux__)
 
+#include <asm/ldt.h>
 #include <asm/prctl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -56,9 +57,36 @@ static void set_id_flag(bool id)
     __asm__ volatile("pushq %0\n popfq" :: "r"(flags) : "cc");
 }
 
-static void set_data_segments(void)
+static void set_data_segments(const struct oracle_case *c)
 {
-    __asm__ volatile("mov %0, %%ds\n mov %0, %%es" :: "r"(SELECTOR_DATA));
+    __asm__ volatile("mov %0, %%ds\n mov %1, %%es" :: "r"(c->segmented ? c->selector[DS] : SELECTOR_DATA),
+                     "r"(c->segmented ? c->selector[ES] : SELECTOR_DATA));
+    if (c->segmented) {
+        __asm__ volatile("mov %0, %%gs" :: "r"((uint32_t)c->selector[GS]));
+    }
+}
+
+/* CS and SS are in the frame, the others still in the processor. */
+static void get_segments(const greg_t *g, struct oracle_outcome *o)
+{
+    __asm__ volatile("mov %%ds, %0\n mov %%es, %1\n mov %%gs, %2"
+                     : "=rm"(o->selector[DS]), "=rm"(o->selector[ES]), "=rm"(o->selector[GS]));
+    o->selector[CS] = (uint16_t)g[REG_CSGSFS];
+    o->selector[SS] = (uint16_t)((uint64_t)g[REG_CSGSFS] >> 48);
+}
+
+static void make_ldt(void)
+{
+    for (unsigned i = 0; i < ORACLE_LDT_ENTRIES; i++) {
+        const struct oracle_ldt_entry *e = &oracle_ldt[i];
+        struct user_desc d = {
+            .entry_number = i, .base_addr = e->base, .limit = e->limit, .seg_32bit = e->big, .contents = e->contents,
+            .read_exec_only = e->read_exec_only, .limit_in_pages = e->pages, .seg_not_present = e->absent,
+        };
+        if (syscall(SYS_modify_ldt, 0x11, &d, sizeof d)) {
+            _exit(5);
+        }
+    }
 }
 
 /* All but MXCSR and its mask. */
@@ -73,7 +101,7 @@ static void enter_case(ucontext_t *uc, const struct oracle_case *c)
     greg_t *g = uc->uc_mcontext.gregs;
     struct _libc_fpstate *fp = uc->uc_mcontext.fpregs;
 
-    memcpy((void *)(uintptr_t)c->in.rip, c->code, c->sequence ? ORACLE_CODE_ROOM : ORACLE_CODE_MAX);
+    memcpy((void *)(uintptr_t)oracle_code_at(c), c->code, c->sequence ? ORACLE_CODE_ROOM : ORACLE_CODE_MAX);
     memcpy((void *)ORACLE_DATA, child.image, ORACLE_DATA_RW);
     oracle_apply_patches(c, (uint8_t *)ORACLE_DATA);
     for (unsigned i = 0; i < 16; i++) {
@@ -83,6 +111,9 @@ static void enter_case(ucontext_t *uc, const struct oracle_case *c)
     g[REG_RIP] = (greg_t)c->in.rip;
     g[REG_EFL] = (greg_t)(c->in.rflags | (c->sequence ? 0 : FLAG_TF));
     g[REG_CSGSFS] = (g[REG_CSGSFS] & ~(greg_t)0xffff) | (c->mode32 ? SELECTOR_CODE32 : SELECTOR_CODE64);
+    if (c->segmented) { /* the frame's word has CS, GS, FS and SS */
+        g[REG_CSGSFS] = (g[REG_CSGSFS] & 0x0000ffffffff0000) | c->selector[CS] | (greg_t)((uint64_t)c->selector[SS] << 48);
+    }
     fp->mxcsr = c->in.mxcsr;
     put_x87((uint8_t *)fp, c->in.x87);
     if (*(uint32_t *)((uint8_t *)fp + MAGIC_OFFSET) == FP_XSTATE_MAGIC1) {
@@ -90,7 +121,7 @@ static void enter_case(ucontext_t *uc, const struct oracle_case *c)
         memcpy((uint8_t *)fp + YMM_HIGH_OFFSET, c->in.ymm_high, sizeof c->in.ymm_high);
     }
     set_id_flag(c->in.rflags & FLAG_ID);
-    set_data_segments();
+    set_data_segments(c);
     child.steps = 0;
 }
 
@@ -105,7 +136,7 @@ static void leave_case(const ucontext_t *uc, int signal, const struct oracle_cas
     o->error = signal == SIGTRAP ? 0 : (uint32_t)g[REG_ERR];
     o->cr2 = (uint64_t)g[REG_CR2];
     for (unsigned i = 0; i < 16; i++) {
-        o->out.gpr[i] = (uint64_t)g[frame_gpr[i]];
+        o->out.gpr[i] = (uint64_t)g[frame_gpr[i]] & (c->segmented ? 0xffffffff : ~0ull); /* the kernel's, above a 16-bit ESP */
         memcpy(&o->out.xmm[i], &fp->_xmm[i], 16);
     }
     bool avx = *(const uint64_t *)((const uint8_t *)fp + XSTATE_BV_OFFSET) & XSTATE_AVX;
@@ -113,12 +144,16 @@ static void leave_case(const ucontext_t *uc, int signal, const struct oracle_cas
     if (avx) {
         memcpy(o->out.ymm_high, (const uint8_t *)fp + YMM_HIGH_OFFSET, sizeof o->out.ymm_high);
     }
+    get_segments(g, o);
     o->out.rip = (uint64_t)g[REG_RIP];
     o->out.rflags = (uint64_t)g[REG_EFL] & ~(uint64_t)FLAG_TF;
     o->out.mxcsr = fp->mxcsr;
     memset(o->out.x87, 0, sizeof o->out.x87);
     put_x87(o->out.x87, (const uint8_t *)fp);
     memcpy(o->data, (void *)ORACLE_DATA, ORACLE_DATA_RW);
+    if (c->segmented) { /* the code can be read */
+        memset((void *)(uintptr_t)oracle_code_at(c), 0, ORACLE_CODE_MAX);
+    }
     if (is_row(c, "sys:sys_pushf") && o->vector == OUTCOME_OK) {
         uint64_t high = o->out.gpr[RSP] + 1 - ORACLE_DATA; /* our own TF was pushed */
         if (high < ORACLE_DATA_RW) {
@@ -177,6 +212,9 @@ static void run_child(void)
     oracle_base_image(child.image);
     memcpy((void *)ORACLE_DATA, child.image, ORACLE_DATA_SIZE);
     mprotect((void *)(ORACLE_DATA + ORACLE_DATA_RW), ORACLE_DATA_SIZE - ORACLE_DATA_RW, PROT_READ);
+    if (child.cases->segmented) {
+        make_ldt();
+    }
     syscall(SYS_arch_prctl, ARCH_SET_GS, ORACLE_DATA + ORACLE_GS_OFFSET);
     sigaltstack(&stack, NULL);
     for (unsigned i = 0; i < sizeof signals / sizeof signals[0]; i++) {
@@ -211,6 +249,7 @@ unsigned oracle_host_run(const struct oracle_case *cases, struct oracle_outcome 
         *done = 0;
     }
     unsigned result = *done;
+
     munmap(done, sizeof *done);
     return result;
 }

@@ -16,6 +16,7 @@
 
 #include "sim/base/event.h"
 #include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/system/segment.h"
 #include "sim/cpu/x87/x87.h"
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
@@ -25,7 +26,7 @@
 enum {
     SPA_PML4 = 0x1000, SPA_PDPT = 0x2000, SPA_PD_DATA = 0x3000, SPA_PT_CODE = 0x4000,
     SPA_PT_DATA = 0x5000, SPA_IDT = 0x6000, SPA_GDT = 0x7000, SPA_TSS = 0x8000,
-    SPA_STACK = 0x9000, SPA_PT_KERNEL = 0xa000,
+    SPA_STACK = 0x9000, SPA_PT_KERNEL = 0xa000, SPA_LDT = 0xe000,
     SPA_PDPT_HIGH = 0xb000, SPA_PD_CODE = 0xc000, SPA_PD_KERNEL = 0xd000, SPA_CODE = 0x20000, SPA_DATA = 0x40000,
     RAM_SIZE = 1 << 20, STEPS_MAX = 300, SEQUENCE_CYCLES = 20000,
 };
@@ -165,6 +166,29 @@ static struct segment user_segment(uint16_t selector, bool mode32)
     return s;
 }
 
+static struct segment segment_of(uint16_t selector)
+{
+    struct descriptor d = { .selector = selector };
+    if (seg_null(selector)) {
+        return (struct segment){ .selector = selector, .rights = SEG_UNUSABLE };
+    }
+    d.bits = oracle_ldt_descriptor(selector >> 3);
+    return seg_load(&d);
+}
+
+static void enter_segments(struct oracle_ours *o, const struct oracle_case *k)
+{
+    struct cpu *c = o->cpu;
+    for (unsigned i = 0; i < ORACLE_LDT_ENTRIES; i++) {
+        put64(o, SPA_LDT + i * 8, oracle_ldt_descriptor(i));
+    }
+    c->seg[LDTR] = (struct segment){ .base = KERNEL + SPA_LDT, .limit = ORACLE_LDT_ENTRIES * 8 - 1, .selector = 0x48,
+                                     .rights = SEG_P | 2 };
+    for (unsigned i = ES; i <= GS; i++) {
+        c->seg[i] = segment_of(i == FS ? 0 : k->selector[i]);
+    }
+}
+
 /* As Linux runs a process, with GS pointing into the data. */
 static void enter_case(struct oracle_ours *o, const struct oracle_case *k)
 {
@@ -178,6 +202,9 @@ static void enter_case(struct oracle_ours *o, const struct oracle_case *k)
     memcpy(c->ymm_high, k->in.ymm_high, sizeof c->ymm_high);
     c->mxcsr = k->in.mxcsr;
     x87_image_get(c, k->in.x87, true);
+    if (k->segmented) {
+        enter_segments(o, k);
+    }
     c->rip = k->in.rip;
     cpu_set_rflags(c, k->in.rflags);
     c->cr2 = 0;
@@ -190,7 +217,7 @@ static void enter_case(struct oracle_ours *o, const struct oracle_case *k)
 
     memcpy(o->ram + SPA_DATA, o->image, ORACLE_DATA_RW);
     oracle_apply_patches(k, o->ram + SPA_DATA);
-    bool written = mem_write(o->machine.mem, SPA_CODE + (k->in.rip - ORACLE_CODE), k->code,
+    bool written = mem_write(o->machine.mem, SPA_CODE + (oracle_code_at(k) - ORACLE_CODE), k->code,
                              k->sequence ? ORACLE_CODE_ROOM : ORACLE_CODE_MAX);
     assert(written);
 }
@@ -213,6 +240,8 @@ static void read_frame(struct oracle_ours *o, struct oracle_outcome *out)
     }
     memcpy(frame, o->ram + at, 40);
     out->out.rip = frame[0];
+    out->selector[CS] = (uint16_t)frame[1];
+    out->selector[SS] = (uint16_t)frame[4];
     out->out.rflags = frame[2];
     out->out.gpr[RSP] = frame[3];
 }
@@ -241,6 +270,9 @@ void oracle_ours_run(struct oracle_ours *o, const struct oracle_case *k, struct 
     x87_image_put(c, out->out.x87, true);
     out->out.rip = c->rip;
     out->out.rflags = cpu_rflags(c);
+    for (unsigned i = ES; i <= GS; i++) {
+        out->selector[i] = c->seg[i].selector;
+    }
     if (o->machine.stop != STOP_NONE) {
         fprintf(stderr, "stopped: %s\n", o->machine.stop_text);
         out->vector = OUTCOME_STOPPED;
@@ -250,6 +282,10 @@ void oracle_ours_run(struct oracle_ours *o, const struct oracle_case *k, struct 
         read_frame(o, out);
     }
     memcpy(out->data, o->ram + SPA_DATA, ORACLE_DATA_RW);
+    if (k->segmented) {
+        static const uint8_t none[ORACLE_CODE_MAX];
+        mem_write(o->machine.mem, SPA_CODE + (oracle_code_at(k) - ORACLE_CODE), none, sizeof none);
+    }
 }
 
 struct machine *oracle_ours_machine(struct oracle_ours *o)

@@ -8,6 +8,7 @@
 #include "sim/cpu/core.h"
 #include "sim/cpu/decode/decoder.h"
 #include "sim/cpu/exec/flags.h"
+#include "sim/cpu/mmu/mmu.h"
 #include "sim/machine.h"
 
 /* --- operands ----------------------------------------------------------------------- */
@@ -230,7 +231,14 @@ static uint64_t relative_target(const struct sys_insn *s)
 
 static enum exec_result call_to(struct cpu *c, const struct sys_insn *s, uint64_t rip)
 {
-    enum exec_result result = check_target(c, rip);
+    uint64_t linear;
+    enum exec_result result = cpu_linear(c, SS, stack_at(c, c->gpr[RSP] - s->operand_size), s->operand_size, ACCESS_WRITE, &linear);
+    if (result == EXEC_OK) { /* the stack comes first, as silicon has it */
+        result = mmu_probe_write(c, linear, s->operand_size, false);
+    }
+    if (result == EXEC_OK) {
+        result = check_target(c, rip);
+    }
     if (result == EXEC_OK) {
         result = push(c, s->next_rip, s->operand_size);
     }

@@ -25,12 +25,20 @@ void sys_gpr_write(struct cpu *cpu, unsigned gpr, unsigned size, uint64_t value)
     }
 }
 
+/* The parts of an operand (offset and selector of a pointer) wrap within the address size like the operand itself. */
+static uint64_t part_at(const struct sys_insn *insn, unsigned offset)
+{
+    uint64_t mask = insn->address_size == 2 ? 0xffffull : insn->address_size == 4 ? 0xffffffffull : ~0ull;
+
+    return (insn->ea + offset) & mask;
+}
+
 enum exec_result sys_memory_read(struct cpu *cpu, const struct sys_insn *insn, unsigned offset, void *to,
                                  unsigned size)
 {
     uint64_t linear;
 
-    TRY(cpu_linear(cpu, insn->segment, insn->ea + offset, size, ACCESS_READ, &linear));
+    TRY(cpu_linear(cpu, insn->segment, part_at(insn, offset), size, ACCESS_READ, &linear));
     return cpu_read(cpu, linear, to, size);
 }
 
@@ -39,7 +47,7 @@ enum exec_result sys_memory_write(struct cpu *cpu, const struct sys_insn *insn, 
 {
     uint64_t linear;
 
-    TRY(cpu_linear(cpu, insn->segment, insn->ea + offset, size, ACCESS_WRITE, &linear));
+    TRY(cpu_linear(cpu, insn->segment, part_at(insn, offset), size, ACCESS_WRITE, &linear));
     return cpu_write(cpu, linear, from, size);
 }
 
@@ -129,18 +137,23 @@ enum exec_result sys_stack_write(struct cpu *cpu, int at, const void *from, unsi
     return cpu_write(cpu, linear, from, size);
 }
 
-enum exec_result sys_stack_write_words(struct cpu *cpu, const void *frame, unsigned count, unsigned width)
+enum exec_result sys_stack_probe_words(struct cpu *cpu, unsigned count, unsigned width)
 {
     int size = (int)(count * width);
     uint64_t linear;
 
-    if (stack_at(cpu, -size) < stack_at(cpu, -1)) { /* no wrap: one piece */
-        return sys_stack_write(cpu, -size, frame, (unsigned)size);
-    }
-    for (int at = 0; at < size; at += (int)width) {
+    for (int at = size - (int)width; at >= 0; at -= (int)width) { /* in the order of pushes: so they fault */
         TRY(cpu_linear(cpu, SS, stack_at(cpu, at - size), width, ACCESS_WRITE, &linear));
         TRY(mmu_probe_write(cpu, linear, width, false));
     }
+    return EXEC_OK;
+}
+
+enum exec_result sys_stack_write_words(struct cpu *cpu, const void *frame, unsigned count, unsigned width)
+{
+    int size = (int)(count * width);
+
+    TRY(sys_stack_probe_words(cpu, count, width));
     for (int at = 0; at < size; at += (int)width) {
         TRY(sys_stack_write(cpu, at - size, (const uint8_t *)frame + at, width));
     }

@@ -63,6 +63,7 @@ enum exec_result sys_stack_write(struct cpu *, int at, const void *from, unsigne
 void sys_stack_move(struct cpu *, int by);
 /* 'count' values of 'width' bytes below the stack pointer, lowest address first; each may lie on either side of the
  * wrap of a 16-bit stack pointer.  All or nothing. */
+enum exec_result sys_stack_probe_words(struct cpu *, unsigned count, unsigned width);
 enum exec_result sys_stack_write_words(struct cpu *, const void *frame, unsigned count, unsigned width);
 
 /* ZF alone. */

@@ -32,7 +32,6 @@ static enum exec_result check_direct(struct cpu *cpu, struct descriptor *d, uint
         return cpu_raise_error(cpu, X_NP, error);
     }
     *to = (struct transfer){ .cs = seg_load(d), .cpl = cpl, .rip = rip };
-    TRY(transfer_check_offset(cpu, to));
     TRY(seg_set_accessed(cpu, d));
     to->cs = seg_load(d);
     return EXEC_OK;
@@ -105,7 +104,7 @@ static enum exec_result check_gate_target(struct cpu *cpu, const struct call_gat
     }
     TRY(seg_set_accessed(cpu, &d));
     *to = (struct transfer){ .cs = seg_load(&d), .cpl = conforming ? cpl : seg_dpl(&d), .rip = gate->offset };
-    return transfer_check_offset(cpu, to);
+    return EXEC_OK;
 }
 
 /* --- JMP ------------------------------------------------------------------------------ */
@@ -160,6 +159,7 @@ enum exec_result sys_far_jmp(struct cpu *cpu, const struct sys_insn *insn)
         TRY(read_gate(cpu, &d, &gate));
         TRY(check_gate_target(cpu, &gate, false, &to));
     }
+    TRY(transfer_check_offset(cpu, &to));
     seg_commit_code(cpu, &to.cs, to.cpl, to.rip);
     return EXEC_JUMP;
 }
@@ -184,6 +184,8 @@ static enum exec_result push_return(struct cpu *cpu, const struct sys_insn *insn
 static enum exec_result call_same_ring(struct cpu *cpu, const struct sys_insn *insn, const struct transfer *to,
                                        unsigned width)
 {
+    TRY(sys_stack_probe_words(cpu, 2, width)); /* "IF stack not large enough" comes before the limit of the target */
+    TRY(transfer_check_offset(cpu, to));
     TRY(push_return(cpu, insn, width));
     sys_stack_move(cpu, -2 * (int)width);
     seg_commit_code(cpu, &to->cs, to->cpl, to->rip);
@@ -246,6 +248,7 @@ static enum exec_result call_inner_ring(struct cpu *cpu, const struct sys_insn *
     if (!fits) {
         return cpu_raise_error(cpu, X_SS, ss.selector & ~3u);
     }
+    TRY(transfer_check_offset(cpu, to));
     TRY(mmu_write_as(cpu, to->cpl, cpu->efer & EFER_LMA ? low : (uint32_t)(ss.base + low), frame, size));
     seg_commit_code(cpu, &to->cs, to->cpl, to->rip);
     cpu->seg[SS] = ss;
@@ -392,8 +395,8 @@ enum exec_result sys_far_ret(struct cpu *cpu, const struct sys_insn *insn)
     if (!cpu_is_protected(cpu)) {
         return return_real(cpu, insn, release);
     }
-    TRY(sys_stack_read(cpu, 0, &rip, (unsigned)width));
     TRY(sys_stack_read(cpu, width, &selector, (unsigned)width));
+    TRY(sys_stack_read(cpu, 0, &rip, (unsigned)width));
     TRY(transfer_check_return_code(cpu, (uint16_t)selector, rip, &to));
     if (to.cpl == cpu_cpl(cpu)) {
         sys_stack_move(cpu, 2 * width + (int)release);

@@ -446,9 +446,46 @@ static void lar_lsl_verr_verw_answer_by_zf(void **state)
     }
 }
 
+/* Offset and selector of a pointer wrap within the address size, each by itself. */
+static void far_pointers_wrap_within_the_address_size(void **state)
+{
+    struct fixture *f = fixture_new(1);
+    const struct sys_insn les = {
+        .opcode = 0xc4, .operand_size = 4, .address_size = 2, .segment = DS, .ea = 0xfffc, .reg = RAX, .next_rip = 4,
+    };
+
+    (void)state;
+    fixture_protected_mode(f, 0);
+    f->cpu->seg[DS].limit = 0xffff;
+    fixture_store(f, 0xfffc, 4, 0x12345678);
+    fixture_store(f, 0, 2, SEL_DATA0);
+    assert_int_equal(sys_load_far_pointer(f->cpu, &les), EXEC_JUMP); /* the segments are not flat any more */
+    assert_int_equal(f->cpu->gpr[RAX], 0x12345678);
+    assert_int_equal(f->cpu->seg[ES].selector, SEL_DATA0);
+    fixture_free(f);
+}
+
+static void iret_lifts_nmi_blocking_even_if_it_faults(void **state)
+{
+    struct fixture *f = fixture_new(1);
+    const struct sys_insn insn = { .opcode = 0xcf, .operand_size = 4, .next_rip = 4 };
+
+    (void)state;
+    fixture_protected_mode(f, 0);
+    fixture_store(f, AT_STACK, 4, TARGET);
+    fixture_store(f, AT_STACK + 4, 4, 0);
+    f->cpu->nmi_blocked = true;
+    assert_int_equal(sys_iret(f->cpu, &insn), EXEC_FAULT);
+    assert_int_equal(f->cpu->fault.vector, X_GP);
+    assert_false(f->cpu->nmi_blocked);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(far_pointers_wrap_within_the_address_size),
+        cmocka_unit_test(iret_lifts_nmi_blocking_even_if_it_faults),
         cmocka_unit_test(loads_check_what_the_manual_checks),
         cmocka_unit_test(a_load_sets_the_accessed_flag_and_the_hidden_part),
         cmocka_unit_test(flat_32_bit_mode_is_noticed),
