@@ -7,6 +7,7 @@
 
 #include "sim/machine.h"
 #include "sim/platform/disk.h"
+#include "sim/platform/edu.h"
 #include "sim/platform/fw_cfg.h"
 #include "sim/platform/input.h"
 #include "sim/platform/nvme.h"
@@ -18,6 +19,7 @@ struct board {
     struct input *input;
     struct vga *vga;
     struct test_devices *test_devices;
+    struct edu *edu;
     struct disk *disk[BOARD_DRIVES_MAX];
     struct nvme *nvme[BOARD_DRIVES_MAX];
 };
@@ -62,7 +64,8 @@ board_new(struct machine *m, const struct board_config *config, char *error, uns
     snprintf(error, error_size, "not enough host memory for the board's devices");
     if (b && (b->fw_cfg = fw_cfg_new(m)) && (b->input = input_new(m)) &&
         (!m->config.display_text || (b->vga = vga_new(m))) &&
-        (config->no_test_devices || (b->test_devices = test_devices_new(m))) && drives_build(b, m, config, error, error_size)) {
+        (config->no_test_devices || (b->test_devices = test_devices_new(m))) &&
+        (!config->edu || (b->edu = edu_new(m))) && drives_build(b, m, config, error, error_size)) {
         return b;
     }
     board_free(b);
@@ -80,6 +83,7 @@ board_free(struct board *b)
         input_free(b->input);
         vga_free(b->vga);
         fw_cfg_free(b->fw_cfg);
+        edu_free(b->edu);
         test_devices_free(b->test_devices);
         free(b);
     }

@@ -9,6 +9,7 @@
  *   VGA registers (vga.h)                 with a text display
  *   the door for input (input.h)          always
  *   test devices (test_devices.h)         unless 'no_test_devices'
+ *   edu (edu.h)                           with 'edu'
  *   NVMe controllers (nvme.h)             one for every drive
  */
 #ifndef SIM_PLATFORM_BOARD_H
@@ -25,7 +26,7 @@ struct vga;
 enum { BOARD_DRIVES_MAX = 4 };
 
 struct board_config {
-    bool no_test_devices;
+    bool no_test_devices, edu;
     const char *drive[BOARD_DRIVES_MAX]; /* "FILE" or "FILE,write" (disk.h: write_through) */
     unsigned drive_count;
 };

@@ -259,6 +259,7 @@ pci_add(struct pci *pci, struct pci_function *f)
     }
     if (!f->is_virtual) {
         firmware_assign(pci, f);
+        pci_intx_assign(f);
     }
     bars_update(pci, f);
 }
@@ -339,7 +340,9 @@ ecam_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
 }
 
 /* Configuration mechanism #1: an address register (dword accesses only; bytes
- * at CF9H are the chipset's reset control) and a data window of 4 bytes. */
+ * at CF9H are the chipset's reset control) and a data window of 4 bytes.  Address bits 1:0 read as 0, but
+ * count like those of the data port: software written for QEMU reads words at CFCH with
+ * the register's full number in the address. */
 enum { CONFIG_ENABLE = 1u << 31 };
 
 static uint64_t
@@ -349,7 +352,7 @@ address_read(void *ctx, uint64_t offset, unsigned size)
     if (size == 1 && offset == PORT_RESET - PORT_PCI_ADDRESS) {
         return pci->power ? power_reset_read(pci->power) : 0xFF;
     }
-    return size == 4 ? pci->config_address : UINT64_MAX;
+    return size == 4 ? pci->config_address & ~3u : UINT64_MAX;
 }
 
 static void
@@ -357,7 +360,7 @@ address_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
 {
     struct pci *pci = ctx;
     if (size == 4) {
-        pci->config_address = (uint32_t)value & 0x80FFFFFC;
+        pci->config_address = (uint32_t)value & 0x80FFFFFF;
     } else if (size == 1 && offset == PORT_RESET - PORT_PCI_ADDRESS && pci->power) {
         power_reset_write(pci->power, (uint8_t)value);
     }
@@ -371,7 +374,7 @@ data_read(void *ctx, uint64_t offset, unsigned size)
         return UINT64_MAX;
     }
     return pci_config_read(pci, (pci_bdf)(pci->config_address >> 8),
-                           (pci->config_address & 0xFC) + (unsigned)offset, size);
+                           (pci->config_address & 0xFF) | (unsigned)offset, size);
 }
 
 static void
@@ -380,7 +383,7 @@ data_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
     struct pci *pci = ctx;
     if (pci->config_address & CONFIG_ENABLE) {
         pci_config_write(pci, (pci_bdf)(pci->config_address >> 8),
-                         (pci->config_address & 0xFC) + (unsigned)offset, size, (uint32_t)value);
+                         (pci->config_address & 0xFF) | (unsigned)offset, size, (uint32_t)value);
     }
 }
 

@@ -50,6 +50,15 @@ pci_set_intx(struct pci *pci, struct pci_function *f, bool asserted)
     pci_intx_update(pci, f);
 }
 
+/* Software without ACPI reads its GSI from the interrupt line register. */
+void
+pci_intx_assign(struct pci_function *f)
+{
+    if (pci_get(f, PCI_INTERRUPT_PIN, 1)) {
+        pci_set(f, PCI_INTERRUPT_LINE, 1, PCI_INTX_GSI + line_of(f));
+    }
+}
+
 /* The lines themselves are the I/O APIC's state; only who drives them is ours. */
 void
 pci_intx_recount(struct pci *pci)

@@ -40,6 +40,7 @@ struct pci {
 void pci_guest_error(struct pci *, const struct pci_function *, uint64_t detail);
 
 void pci_intx_update(struct pci *, struct pci_function *); /* pin or command register changed */
+void pci_intx_assign(struct pci_function *);               /* firmware's part: the line register */
 void pci_intx_recount(struct pci *);                       /* after a load */
 void pci_set_line_hook(struct pci *, void (*set_line)(void *ctx, unsigned gsi, bool high), void *ctx);
 void pci_set_power(struct pci *, struct power *);

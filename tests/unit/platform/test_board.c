@@ -7,6 +7,7 @@
 #include "tests/unit/test.h"
 
 #include "fake_cpu.h"
+#include "sim/base/event.h"
 #include "sim/base/state.h"
 #include "sim/mem/mem.h"
 #include "sim/platform/board.h"
@@ -21,7 +22,7 @@ static struct board *
 board(struct machine *m)
 {
     char error[128];
-    const struct board_config config = { .no_test_devices = false };
+    const struct board_config config = { .edu = true };
     struct board *b = board_new(m, &config, error, sizeof error);
     assert_non_null(b);
     return b;
@@ -192,6 +193,9 @@ pci_testdev_counts_matching_writes_in_memory_and_ports(void **unused)
     assert_int_equal(pci_config_read(m->pci, BDF_TEST_DEVICE, 0, 4), 0x00051B36);
     uint64_t memory = pci_config_read(m->pci, BDF_TEST_DEVICE, PCI_BAR0, 4);
     uint32_t port = pci_config_read(m->pci, BDF_TEST_DEVICE, PCI_BAR0 + 4, 4);
+    out(m, 0xCF8, 4, 0x80002802); /* QEMU's software finds it so */
+    assert_int_equal(in(m, 0xCFC, 2), 0x0005);
+    assert_int_equal(in(m, 0xCF8, 4), 0x80002800);
     assert_int_equal(port & 3, 1);
     port &= 0xFFFC;
     mem_mmio_write(m->mem, memory, 1, 1);
@@ -206,6 +210,50 @@ pci_testdev_counts_matching_writes_in_memory_and_ports(void **unused)
     assert_int_equal(in(m, (uint16_t)(port + 1), 1), 1);
     out(m, (uint16_t)port, 1, 3);
     assert_int_equal(in(m, (uint16_t)(port + 1), 1), 0); /* no such test */
+    board_free(b);
+    machine_free(m);
+}
+
+static void
+edu_inverts_multiplies_moves_and_interrupts(void **unused)
+{
+    (void)unused;
+    struct machine *m = fake_machine(1, MIB);
+    struct board *b = board(m);
+    fake_reset();
+    uint64_t bar = pci_config_read(m->pci, BDF_EDU, PCI_BAR0, 4);
+    assert_int_equal(pci_config_read(m->pci, BDF_EDU, PCI_INTERRUPT_LINE, 1), PCI_INTX_GSI + 6 % 4);
+    pci_config_write(m->pci, BDF_EDU, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    wr32(m, bar + 4, 0x12345678);
+    assert_int_equal(rd32(m, bar + 4), ~0x12345678u);
+    wr32(m, bar + 8, 10);
+    assert_int_equal(rd32(m, bar + 8), 3628800);
+    wr32(m, bar + 8, 0xFFFFFFFF);
+    assert_int_equal(rd32(m, bar + 8), 0);
+    wr64(m, 0x3000, 0x1122334455667788);
+    static const struct { uint64_t from, to, command; } moves[2] = { { 0x3000, 0x40010, 1 }, { 0x40010, 0x10004000, 7 } };
+    for (unsigned i = 0; i < 2; i++) {
+        wr64(m, bar + 0x80, moves[i].from);
+        wr64(m, bar + 0x88, moves[i].to);
+        wr64(m, bar + 0x90, 8);
+        wr32(m, bar + 0x98, (uint32_t)moves[i].command);
+        assert_int_equal(rd32(m, bar + 0x98) & 1, 1);
+        m->now = event_queue_next_due(m->events);
+        event_queue_run(m->events, m->now);
+        assert_int_equal(rd32(m, bar + 0x98) & 1, 0);
+    }
+    assert_int_equal(rd64(m, 0x4000), 0x1122334455667788); /* bit 28 is beyond the device's 28 */
+    assert_int_equal(rd32(m, bar + 0x24), 0x100);
+    assert_true(pci_config_read(m->pci, BDF_EDU, PCI_STATUS, 2) & PCI_STATUS_INTX);
+    wr32(m, bar + 0x64, 0x100);
+    assert_false(pci_config_read(m->pci, BDF_EDU, PCI_STATUS, 2) & PCI_STATUS_INTX);
+    unsigned cap = pci_config_read(m->pci, BDF_EDU, PCI_CAPABILITIES, 1);
+    pci_config_write(m->pci, BDF_EDU, cap + 4, 4, 0xFEE00000);
+    pci_config_write(m->pci, BDF_EDU, cap + 12, 2, 0x77);
+    pci_config_write(m->pci, BDF_EDU, cap + 2, 2, 1);
+    wr32(m, bar + 0x60, 4);
+    assert_int_equal(fake.msi_count, 1);
+    assert_int_equal(fake.msi_data[0], 0x77);
     board_free(b);
     machine_free(m);
 }
@@ -266,6 +314,7 @@ main(void)
         cmocka_unit_test(bytes_written_to_line_ports_drive_interrupt_lines),
         cmocka_unit_test(device_memory_keeps_any_width_and_ends_after_64_kib),
         cmocka_unit_test(pci_testdev_counts_matching_writes_in_memory_and_ports),
+        cmocka_unit_test(edu_inverts_multiplies_moves_and_interrupts),
         cmocka_unit_test(io_bars_move_and_follow_the_io_enable_bit),
         cmocka_unit_test(board_loads_to_the_hash_it_was_saved_with),
     };
