@@ -21,6 +21,27 @@ static void clear_slot(struct mmu_context *c, unsigned slot)
 static void new_epoch(struct mmu *m, struct mmu_context *c)
 {
     c->epoch = ++m->epochs;
+    if (c->has_displaced) {
+        memset(c->displaced, 0, sizeof(c->displaced));
+        c->has_displaced = false;
+    }
+}
+
+/* Who remembers code by its linear address may still know a page that made room for another one: dropping that
+ * address later has to end the epoch although nothing is there to drop. */
+static void note_displaced(struct mmu_context *c, unsigned slot, uint64_t linear)
+{
+    const struct mmu_page *old = &c->page[slot];
+
+    if (old->rights & PAGE_EXEC && old->linear != (linear & MMU_PAGE_MASK)) {
+        c->displaced[slot / 64] |= 1ull << slot % 64;
+        c->has_displaced = true;
+    }
+}
+
+static bool may_be_displaced(const struct mmu_context *c, unsigned slot)
+{
+    return c->has_displaced && (c->has_large || c->displaced[slot / 64] >> slot % 64 & 1);
 }
 
 static struct mmu_context *context_new(struct mmu *m)
@@ -65,6 +86,9 @@ static void context_drop_address(struct mmu *m, struct mmu_context *c, uint64_t 
     if (!c->has_large) {
         struct mmu_page *page = &c->page[only];
         if (page->linear != (linear & MMU_PAGE_MASK) || (global_only && !(page->rights & PAGE_GLOBAL))) {
+            if (may_be_displaced(c, only)) {
+                new_epoch(m, c);
+            }
             return;
         }
     }
@@ -77,7 +101,7 @@ static void context_drop_address(struct mmu *m, struct mmu_context *c, uint64_t 
             c->filled[kept++] = (uint16_t)slot;
         }
     }
-    if (kept != c->filled_count) {
+    if (kept != c->filled_count || may_be_displaced(c, only)) {
         c->filled_count = kept;
         new_epoch(m, c);
     }
@@ -239,6 +263,7 @@ void mmu_context_store(struct cpu *cpu, struct mmu_context *c, const struct walk
     if (c->page[slot].linear == MMU_NO_PAGE) {
         c->filled[c->filled_count++] = (uint16_t)slot;
     }
+    note_displaced(c, slot, w->linear);
     c->page[slot] = (struct mmu_page){
         .linear = w->linear & MMU_PAGE_MASK, .spa = w->spa & MMU_PAGE_MASK,
         .rights = w->rights, .shift = w->shift, .key = w->key,

@@ -54,6 +54,8 @@ struct mmu_context {
     struct mmu_key key;
     uint64_t used;                     /* LRU stamp */
     uint64_t epoch;                    /* mmu_code_epoch */
+    uint64_t displaced[TLB_ENTRIES / 64]; /* slots that lost a page of code to another page in this epoch [bit per slot] */
+    bool has_displaced;
     uint32_t pkru;                     /* under which the tags were given */
     uint16_t keys;                     /* protection keys some page has or had [bit per key] */
 };

@@ -271,6 +271,30 @@ static void code_epoch_changes_when_translations_go_and_returns_with_the_context
     fixture_free(f);
 }
 
+/* A page of code that another page pushed out is still in somebody's memory of jumps: INVLPG must end that. */
+static void invlpg_of_a_displaced_page_of_code_changes_the_epoch(void **state)
+{
+    struct fixture *f = fixture_new(1);
+    const uint64_t code = 0x400000, other = code + TLB_ENTRIES * 4096ull, apart = 0x401000;
+    uint64_t spa;
+
+    (void)state;
+    fixture_long_mode(f, 0);
+    fixture_map(f, code, 0x50000, PTE_P | PTE_W);
+    fixture_map(f, other, 0x51000, PTE_P | PTE_W);
+    assert_int_equal(mmu_fetch(f->cpu, code, &spa), EXEC_OK);
+    assert_int_equal(cpu_read(f->cpu, other, &spa, 8), EXEC_OK); /* the same slot */
+    uint64_t epoch = mmu_code_epoch(f->cpu);
+    mmu_invlpg(f->cpu, apart);
+    assert_int_equal(mmu_code_epoch(f->cpu), epoch);
+    mmu_invlpg(f->cpu, code);
+    assert_int_not_equal(mmu_code_epoch(f->cpu), epoch);
+    epoch = mmu_code_epoch(f->cpu);
+    mmu_invlpg(f->cpu, code);
+    assert_int_equal(mmu_code_epoch(f->cpu), epoch);
+    fixture_free(f);
+}
+
 static void more_address_spaces_than_contexts_stay_correct(void **state)
 {
     struct fixture *f = fixture_new(1);
@@ -437,6 +461,7 @@ int main(void)
         cmocka_unit_test(invlpg_drops_the_whole_large_page),
         cmocka_unit_test(invpcid_types_drop_what_the_manual_says),
         cmocka_unit_test(code_epoch_changes_when_translations_go_and_returns_with_the_context),
+        cmocka_unit_test(invlpg_of_a_displaced_page_of_code_changes_the_epoch),
         cmocka_unit_test(more_address_spaces_than_contexts_stay_correct),
         cmocka_unit_test(snapshots_carry_stale_translations),
         cmocka_unit_test(guest_tables_and_pages_go_through_the_second_level),
