@@ -134,6 +134,5 @@ struct insn *core_run_stretch(struct cpu *c, struct insn *r, unsigned count);
 /* Linear address as rip: relative to CS outside 64-bit mode. */
 uint64_t core_rip(const struct cpu *c, uint64_t linear);
 uint64_t core_fetch_linear(const struct cpu *c); /* of cpu->rip */
-void core_stop_unimplemented(struct cpu *c, uint64_t linear, const char *what);
 
 #endif

@@ -1,24 +1,7 @@
-/* What watches a processor from outside: hooks around blocks, debuggers, entry observers; and stops with words. */
+/* What watches a processor from outside: hooks around blocks, debuggers, entry observers. */
 #include "sim/cpu/cache/code_cache.h"
 #include "sim/cpu/core.h"
-#include "sim/debug/disasm.h"
 #include "sim/machine.h"
-
-/* --- loud stops --------------------------------------------------------------------------------------- */
-
-void core_stop_unimplemented(struct cpu *c, uint64_t linear, const char *what)
-{
-    uint8_t bytes[15] = { 0 };
-    unsigned have = 0;
-    char text[256];
-
-    while (have < 15 && cpu_peek(c, linear + have, bytes + have, 1)) {
-        have++;
-    }
-    disasm_once(disasm_bits(c->mode), linear, bytes, have, text, sizeof text);
-    machine_request_stop(c->machine, STOP_UNIMPLEMENTED, 0, "cpu%u at rip %#llx: %s: %s", c->index,
-                         (unsigned long long)c->rip, what, text);
-}
 
 /* --- hooks ---------------------------------------------------------------------------------------------- */
 

@@ -6,7 +6,6 @@
 
 /* Rows the oracles cannot run although the table lets them: reasons as data. */
 static const struct { const char *exec, *reason; } exempt_rows[] = {
-    { "stop", "not modelled: stops the machine" },
     { "ud", "always #UD" },
 };
 
@@ -88,7 +87,7 @@ static bool takes_66(const struct oracle_case *c)
     if (row->prefix == PREFIX_NP || row->prefix == PREFIX_66 || row->vex) {
         return false;
     }
-    if (exec_is(row, "sse") || exec_is(row, "x87") || exec_is(row, "bswap")) {
+    if (exec_is(row, "sse") || exec_is(row, "x87") || exec_is(row, "mmx") || exec_is(row, "bswap")) {
         return false; /* another row, or undefined */
     }
     return sized || row->map == 0;
@@ -130,7 +129,7 @@ static unsigned memory_size(const struct oracle_case *c)
     }
     for (unsigned i = 0; i < 4; i++) {
         unsigned kind = c->row->operand[i].kind;
-        if (kind == KIND_E || kind == KIND_M || kind == KIND_W) {
+        if (kind == KIND_E || kind == KIND_M || kind == KIND_W || kind == KIND_Q) {
             return size_bytes(c, c->row->operand[i].size);
         }
     }
@@ -521,7 +520,11 @@ static void special_state(struct oracle_case *c, uint64_t *seed)
     if (is_x87(row)) {
         oracle_x87(seed, c->in.x87);
     }
-    if (is_string(row) || exec_is(row, "sys:sys_maskmovdqu")) {
+    for (unsigned i = 0; i < 8 && exec_is(row, "mmx"); i++) {
+        union xmm v = oracle_vector(seed);
+        memcpy(c->in.x87 + 32 + 16 * i, &v, 8);
+    }
+    if (is_string(row) || exec_is(row, "sys:sys_maskmovdqu") || exec_is(row, "mmx_sys:sys_maskmovq")) {
         set_register(c, RSI, choose_target(c, 8, false, seed));
         set_register(c, RDI, choose_target(c, 16, false, seed));
         if (oracle_chance(seed, 20)) {
@@ -623,7 +626,7 @@ static void patch_operand(struct oracle_case *c, unsigned size, uint64_t *seed)
         return;
     }
     const unsigned operand = size;
-    if (size >= 16 || exec_is(row, "sse") || exec_is(row, "avx")) {
+    if (size >= 16 || exec_is(row, "sse") || exec_is(row, "avx") || exec_is(row, "mmx")) {
         union xmm v[2] = { oracle_vector(seed), oracle_vector(seed) };
         size = size == 32 ? 32 : 16;
         memcpy(bytes, v, size);

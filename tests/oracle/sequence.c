@@ -25,7 +25,7 @@ static unsigned keep(const struct x86_row *row)
         { "string", 0 }, { "sys:", 0 }, { "ret", 0 }, { "call", 0 }, { "jmp", 0 }, { "loop", 0 }, { "enter", 0 },
         { "leave", 0 }, { "push_sreg", 0 }, { "legacy", 0 }, { "x87:x87_fcomi", 0 },
         { "x87:x87_fucomi", 0 }, { "x87:x87_fsin", 0 }, { "x87:x87_fcos", 0 }, { "x87:x87_fptan", 0 }, { "x87:x87_fpatan", 0 },
-        { "x87:x87_f2xm1", 0 }, { "x87:x87_fyl2x", 0 }, { "x87", 12 }, { "xlat", 0 }, { "sse:sse_rcp", 0 },
+        { "x87:x87_f2xm1", 0 }, { "x87:x87_fyl2x", 0 }, { "x87", 12 }, { "mmx_sys", 0 }, { "mmx", 12 }, { "xlat", 0 }, { "sse:sse_rcp", 0 },
         { "sse:sse_rsqrt", 0 }, { "flag:std", 0 }, { "muldiv:div", 10 }, { "muldiv:idiv", 10 }, { "sse", 20 }, { "avx:sse_rcp", 0 },
         { "avx:sse_rsqrt", 0 }, { "avx_sys", 0 }, { "avx", 20 },
         { "decimal", 20 },

@@ -9,6 +9,8 @@ What is written depends on the output's name:
   builders.h       declarations of the builders (after sim/cpu/decode/row.h)
   sse_forms.def    SSE_FORM(id, fn, faults, quick, size, to, from) per record form; to: V or G;
                    from: W xmm or aligned memory, X xmm or memory, E general register or memory
+  mmx_functions.h  declarations of the mmx: and mmxf: functions that SSE does not have
+  mmx_forms.def    MMX_FORM(id, fn, faults, size, to, from) per record form; to: P, G or V; from: Q, W or E
   avx_functions.h  declarations of every avxw: and avxwf: function
   avx_forms.def    AVX_FORM(id, fn, to, from) or AVX_FORM_SCALAR(id, fn, size, to, from) per operation with record forms
                    of its own
@@ -29,8 +31,9 @@ MAPS = {'0F': 1, '0F 38': 2, '0F 3A': 3}
 PREFIXES = {'NP': 1, '66': 2, 'F3': 3, 'F2': 4}
 VEX = {'VEX.128': 'VEX_128', 'VEX.LZ': 'VEX_128', 'VEX.256': 'VEX_256', 'VEX.LIG': 'VEX_ANY', 'VEX.x': 'VEX_ANY'}
 MAP_VEX, MAP_COUNT = 3, 7
+SYS_BUILDERS = ('sys', 'avx_sys', 'mmx_sys')
 TRAITS = 'o64 i64 w0 w1 d64 f64 lock unaligned priv nohost vsib quick soft'.split()
-KINDS = 'EGMRZIJOASCDVWUHBL'
+KINDS = 'EGMRZIJOASCDVWUHBLPQN'
 SIZES = ['b', 'w', 'd', 'q', 'v', 'y', 'z', 'p', 'dq', 's', 'r', 'x', 'qq', 't', '']
 FIXED = ['AL', 'rAX', 'CL', 'DX', 'AX', '1', 'ST', 'STi', 'ES', 'CS', 'SS', 'DS', 'FS', 'GS', 'b', 'v']
 
@@ -207,6 +210,22 @@ def sse_host(rows):
     return list(lines.values())
 
 
+def mmx_forms(rows):
+    """(id, fn, faults, size, to, from), one per record form pair."""
+    forms = {}
+    for r in rows:
+        if r.builder not in ('mmx', 'mmxf'):
+            continue
+        source = r.operands[0 if r.operands[0][0] == 'N' else 1]
+        kind = {'Q': 'Q', 'N': 'Q', 'W': 'W', 'U': 'W', 'E': 'E'}[source[0]]
+        to = 'P' if r.operands[0][0] == 'N' else r.operands[0][0]
+        size = {'dq': 16, 'q': 8, 'd': 4, 'w': 2}[source[1][5:]]
+        ident = f'mm_{r.arg}_{to}{kind}{size}'
+        forms[ident] = (ident, r.arg, int(r.builder == 'mmxf'), size, to, kind)
+        r.form = f'FORM_{ident}_r'
+    return forms
+
+
 AVX_KINDS = {'avx': 'LANE', 'avxf': 'LANE_FAULTING', 'avxw': 'WHOLE', 'avxwf': 'WHOLE_FAULTING'}
 
 
@@ -253,9 +272,9 @@ def c_row(r):
     traits = '|'.join('TRAIT_' + t.upper() for t in r.traits) or '0'
     ops = ', '.join(f'{{ KIND_{k}, {s} }}' for k, s in r.operands)
     arg, call, x87 = '0', 'NULL', 'NULL'
-    if r.builder in ('sys', 'avx_sys'):
+    if r.builder in SYS_BUILDERS:
         call = r.arg
-    elif r.builder in ('sse', 'ssef') or r.builder in AVX_KINDS:
+    elif r.builder in ('sse', 'ssef', 'mmx', 'mmxf') or r.builder in AVX_KINDS:
         arg = r.form
     elif r.builder.startswith('x87'):
         x87 = r.arg
@@ -271,11 +290,12 @@ def c_row(r):
 
 
 def builder_of(r):
-    return 'sse' if r.builder == 'ssef' else 'avx' if r.builder in AVX_KINDS else r.builder
+    return r.builder[:3] if r.builder in ('ssef', 'mmxf') else 'avx' if r.builder in AVX_KINDS else r.builder
 
 
 def write_rows(rows):
     sse_forms(rows)
+    mmx_forms(rows)
     avx_forms(rows)
     out = ['const struct x86_row x86_rows[] = {'] + [c_row(r) for r in rows] + ['};',
             f'const unsigned x86_row_count = {len(rows)};']
@@ -318,7 +338,7 @@ def main():
         out = sse_host(rows)
     elif name == 'sys_functions.h':
         out = ['#ifndef X86_SYS_FUNCTIONS_H', '#define X86_SYS_FUNCTIONS_H', '#include "sim/cpu/cpu.h"']
-        out += [f'sys_fn {f};' for f in unique(r.arg for r in rows if r.builder in ('sys', 'avx_sys'))] + ['#endif']
+        out += [f'sys_fn {f};' for f in unique(r.arg for r in rows if r.builder in SYS_BUILDERS)] + ['#endif']
     elif name == 'x87_functions.h':
         out = ['#ifndef X86_X87_FUNCTIONS_H', '#define X86_X87_FUNCTIONS_H', '#include "sim/cpu/cpu.h"']
         out += [f'x87_fn {f};' for f in unique(r.arg for r in rows if r.builder.startswith('x87'))] + ['#endif']
@@ -326,6 +346,13 @@ def main():
         out = ['#ifndef X86_SSE_FUNCTIONS_H', '#define X86_SSE_FUNCTIONS_H', '#include "sim/cpu/cpu.h"']
         lanes = [(o[2], int(o[1] == 'LANE_FAULTING')) for o in avx_ops(rows).values() if o[1].startswith('LANE')]
         for fn, faults in unique([(f[1], f[2]) for f in sse_forms(rows).values()] + lanes):
+            out.append(f'{"enum exec_result" if faults else "void"} {fn}(struct cpu *, union xmm *to, const union xmm *from, unsigned imm);')
+        out += ['#endif']
+    elif name == 'mmx_forms.def':
+        out = ['MMX_FORM(%s, %s, %d, %d, %s, %s)' % f for f in mmx_forms(rows).values()]
+    elif name == 'mmx_functions.h':
+        out = ['#ifndef X86_MMX_FUNCTIONS_H', '#define X86_MMX_FUNCTIONS_H', '#include "sim/cpu/cpu.h"']
+        for fn, faults in unique((f[1], f[2]) for f in mmx_forms(rows).values() if f[1].startswith('mmx_')):
             out.append(f'{"enum exec_result" if faults else "void"} {fn}(struct cpu *, union xmm *to, const union xmm *from, unsigned imm);')
         out += ['#endif']
     elif name == 'avx_forms.def':

@@ -197,10 +197,3 @@ bool build_legacy(struct decoder *d, const struct x86_row *row)
     }
     return emit_sys(d, fn[row->arg]);
 }
-
-bool build_stop(struct decoder *d, const struct x86_row *row)
-{
-    (void)row;
-    d->ended = true;
-    return emit_sys(d, core_unimplemented);
-}

@@ -98,7 +98,7 @@ bool has_operand(const struct x86_row *, unsigned n, unsigned kind);
 
 sys_fn legacy_push, legacy_pop, legacy_call, legacy_call_indirect, legacy_jmp, legacy_jmp_indirect, legacy_ret,
     legacy_jcc, legacy_loop, legacy_enter, legacy_leave, legacy_push_sreg, legacy_pusha, legacy_popa, legacy_decimal,
-    core_unimplemented, core_too_long;
+    core_too_long;
 sys_fn string_movs, string_cmps, string_stos, string_lods, string_scas;
 
 #endif

@@ -16,6 +16,7 @@ enum operand_kind {
     KIND_none, KIND_FIXED,
     KIND_E, KIND_G, KIND_M, KIND_R, KIND_Z, KIND_I, KIND_J, KIND_O, KIND_A,
     KIND_S, KIND_C, KIND_D, KIND_V, KIND_W, KIND_U, KIND_H, KIND_B, KIND_L,
+    KIND_P, KIND_Q, KIND_N,
 };
 
 /* Operand sizes as letters of the manual; SIZE_r is 4 or 8 by mode (64-bit: 8). */

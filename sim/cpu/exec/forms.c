@@ -7,12 +7,15 @@
 #define SSE_FORM(id, fn, faults, quick, size, to, from) op_fn op_##id##_r, op_##id##_m, timed_##id##_r, timed_##id##_m;
 #define AVX_FORM_SCALAR(id, fn, size, to, from) op_fn op_##id##_r, op_##id##_m, timed_##id##_r, timed_##id##_m;
 #define AVX_FORM(id, fn) AVX_FORM_SCALAR(id, fn, , , ) op_fn op_##id##_r2, op_##id##_m2, timed_##id##_r2, timed_##id##_m2;
+#define MMX_FORM(id, fn, faults, size, to, from) op_fn op_##id##_r, op_##id##_m, timed_##id##_r, timed_##id##_m;
 ALL_FORMS
 FUSED_OPS(ROW_FUSED)
 #include "x86/sse_forms.def"
+#include "x86/mmx_forms.def"
 #include "x86/avx_forms.def"
 #undef AVX_FORM
 #undef AVX_FORM_SCALAR
+#undef MMX_FORM
 #undef SSE_FORM
 #undef X
 
@@ -28,14 +31,19 @@ enum { SSE_ALIGNED_W = 1, SSE_ALIGNED_X = 0, SSE_ALIGNED_E = 0 };
     AVX_FORM_SCALAR(id, fn, 16, , )                                                       \
     [FORM_##id##_r2] = { #id "_r2", op_##id##_r2, timed_##id##_r2, NONE, 32 },            \
     [FORM_##id##_m2] = { #id "_m2", op_##id##_m2, timed_##id##_m2, AT_X, 32 },
+#define MMX_FORM(id, fn, faults, size, to, from)                                                 \
+    [FORM_##id##_r] = { #id "_r", op_##id##_r, timed_##id##_r, NONE, size },              \
+    [FORM_##id##_m] = { #id "_m", op_##id##_m, timed_##id##_m, AT_X | (size == 16 ? ALIGN : 0), size },
 const struct form_info form_info[FORM_COUNT] = {
     ALL_FORMS
     FUSED_OPS(ROW_FUSED)
 #include "x86/sse_forms.def"
+#include "x86/mmx_forms.def"
 #include "x86/avx_forms.def"
     [FORM_exit] = { "exit", core_exit, core_exit, NONE, 0 },
     [FORM_stop] = { "stop", core_stop, core_stop, NONE, 0 },
 };
+#undef MMX_FORM
 #undef SSE_FORM
 #undef X
 

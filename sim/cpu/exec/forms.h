@@ -149,6 +149,12 @@ enum {
     X(x87_quiet_r, NONE, 64) X(x87_quiet_load, AT_X, 16) X(x87_quiet_store, AT_X | STORE | BLIND, 16) \
     X(x87_wait, NONE, 64) X(x87_check, NONE, 64)
 
+#define MMX_MOVE_OPS(X) \
+    X(mmx_mov, NONE, 64) X(mmx_load_4, AT_X, 32) X(mmx_load_8, AT_X, 64) \
+    X(mmx_store_4, AT_X | STORE | BLIND, 32) X(mmx_store_8, AT_X | STORE | BLIND, 64) \
+    X(mmx_from_gpr_32, NONE, 32) X(mmx_from_gpr_64, NONE, 64) X(mmx_to_gpr_32, NONE, 32) X(mmx_to_gpr_64, NONE, 64) \
+    X(mmx_emms, NONE, 64) X(mmx_check, NONE, 64)
+
 #define ROW_FORM(n, d, s, mem, bits) X(n##_##d##s##_##bits, mem, bits)
 #define ROW_EXTEND(n, s, mem, from, to) X(n##to##_##s##_##from, mem, from)
 #define ROW_MULTIPLY(n, s, mem, bits, operands) X(n##operands##_##s##_##bits, mem, bits)
@@ -176,7 +182,7 @@ enum {
     SSE_MOVE_OPS(X) AVX_MOVE_OPS(X) PLAIN_BIT_OPS(ROW_UNARY) \
     CARRY_OPS(ROW_FORM) AVX_OPS(X) UNARY_OPS(ROW_PLACED) ROTATE_OPS(ROW_UNARY) VARIABLE_OPS(ROW_VARIABLE) \
     LOAD_OPS(ROW_PLACED) WIDE_OPS(ROW_WIDE) BIT_OPS(ROW_UNARY) SCAN_OPS(ROW_UNARY) FLAG_BIT_OPS(ROW_UNARY) DOUBLE_OPS(ROW_UNARY) \
-    EXCHANGE_OPS(ROW_UNARY) EA_OPS(ROW_EA) FLAG_OPS(ROW_FLAG) LOOP_OPS(ROW_UNARY) PLAIN_OPS(X) X87_OPS(X) \
+    EXCHANGE_OPS(ROW_UNARY) EA_OPS(ROW_EA) FLAG_OPS(ROW_FLAG) LOOP_OPS(ROW_UNARY) PLAIN_OPS(X) X87_OPS(X) MMX_MOVE_OPS(X) \
     PRODUCERS(ROW_JCC) PRODUCERS(ROW_SET) PRODUCERS(ROW_MOVE16) PRODUCERS(ROW_MOVE32) PRODUCERS(ROW_MOVE64)
 
 #define X(name, memory, bits) FORM_##name,
@@ -184,9 +190,11 @@ enum {
 /* Both lanes follow one. */
 #define AVX_FORM(id, fn) FORM_##id##_r, FORM_##id##_m, FORM_##id##_r2, FORM_##id##_m2,
 #define AVX_FORM_SCALAR(id, fn, size, to, from) FORM_##id##_r, FORM_##id##_m,
+#define MMX_FORM(id, fn, faults, size, to, from) FORM_##id##_r, FORM_##id##_m,
 enum form {
     ALL_FORMS
 #include "x86/sse_forms.def"
+#include "x86/mmx_forms.def"
     FORM_AVX, FORM_before_avx = FORM_AVX - 1,
 #include "x86/avx_forms.def"
     FORM_exit, FORM_stop, FORM_FUSED,
@@ -194,6 +202,7 @@ enum form {
     FUSED_OPS(ROW_FUSED)
     FORM_COUNT
 };
+#undef MMX_FORM
 #undef SSE_FORM
 #undef AVX_FORM
 #undef AVX_FORM_SCALAR

@@ -403,19 +403,6 @@ enum exec_result legacy_decimal(struct cpu *c, const struct sys_insn *s)
 
 /* --- what cannot be done ------------------------------------------------------------------------------ */
 
-/* x87 and MMX forms.  A system that keeps the unit off for them still gets its exceptions. */
-enum exec_result core_unimplemented(struct cpu *c, const struct sys_insn *s)
-{
-    bool mmx = s->op == OP_MMX || s->op == OP_EMMS;
-    bool emulated = c->cr0 & 4, switched = c->cr0 & 8; /* CR0.EM, CR0.TS */
-
-    if (emulated || switched) {
-        return cpu_raise(c, mmx && emulated ? X_UD : X_NM);
-    }
-    core_stop_unimplemented(c, core_fetch_linear(c), "instruction not implemented");
-    return EXEC_STOP;
-}
-
 enum exec_result core_too_long(struct cpu *c, const struct sys_insn *s)
 {
     (void)s;

@@ -115,5 +115,8 @@ sse_fn sse_sha1rnds4, sse_sha1nexte, sse_sha1msg1, sse_sha1msg2, sse_sha256rnds2
 
 /* MASKMOVDQU (maskmov.c) is a system-shaped row: its operand is [rDI]. */
 sys_fn sys_maskmovdqu;
+/* The bytes of 'data' that 'mask' selects to [rDI]: for it and MASKMOVQ. */
+enum exec_result sse_masked_store(struct cpu *, const struct sys_insn *, const union xmm *data, const union xmm *mask,
+                                  unsigned bytes);
 
 #endif

@@ -46,6 +46,13 @@ static inline union x87_register *x87_st(struct cpu *c, unsigned i)
     return &c->x87.reg[(c->x87.top + i) & 7];
 }
 
+/* What MMX instructions do to the stack. */
+static inline void x87_enter_mmx(struct cpu *c)
+{
+    c->x87.top = 0;
+    c->x87.full = 0xff;
+}
+
 uint16_t x87_status(const struct cpu *);           /* the whole status word */
 void x87_set_status(struct cpu *, uint16_t);
 uint16_t x87_tags(const struct cpu *);             /* the whole tag word: valid, zero, special, empty */

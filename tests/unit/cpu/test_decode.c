@@ -149,7 +149,7 @@ static void what_is_no_instruction_is_refused(void **unused)
     static const struct form forms[] = {
         { "06", M64, DECODE_UD, 0, 0, 0, 0 },                  /* PUSH ES */
         { "c4 e2 79 c8 00", M64, DECODE_UD, 0, 0, 0, 0 },      /* no such VEX row */
-        { "0f 38 00 c0", M64, DECODE_UD, 0, 0, 0, 0 },         /* PSHUFB: not offered */
+        { "0f 38 0c c0", M64, DECODE_UD, 0, 0, 0, 0 },         /* exists with VEX only */
         { "f0 01 d8", M64, DECODE_UD, 0, 0, 0, 0 },            /* LOCK on a register */
         { "f0 03 00", M64, DECODE_UD, 0, 0, 0, 0 },            /* LOCK without a memory destination */
         { "f0 39 00", M64, DECODE_UD, 0, 0, 0, 0 },            /* LOCK CMP */
