@@ -14,6 +14,7 @@ What is written depends on the output's name:
   avx_functions.h  declarations of every avxw: and avxwf: function
   avx_forms.def    AVX_FORM(id, fn, to, from) or AVX_FORM_SCALAR(id, fn, size, to, from) per operation with record forms
                    of its own
+  avx_host.def     AVX_HOST(id, opcode, prefix, digit, immediate, to): which of them the host's SSE does, lane by lane
   avx_ops.def      AVX_OP(id, kind, fn, to, shared, imm_shift) per operation of a VEX-encoded row
   sse_host.def     SSE_HOST(id, opcode, prefix, map, digit, immediate, wide, size, to, from, feature): forms
                    that the host's own instruction does; to: V, U (shifts by an immediate), G, or R by ModRM.rm
@@ -268,6 +269,19 @@ def avx_forms(rows):
     return forms
 
 
+def avx_host(rows):
+    sisters = {r.arg: r for r in rows if r.builder == 'sse' and r.map == 1 and 'soft' not in r.traits and not r.written}
+    lines = []
+    for form in avx_forms(rows).values():
+        r = sisters.get(form[2])
+        if form[0] != 'AVX_FORM' or r is None:
+            continue
+        immediate = int(any(k == 'I' for k, s in r.operands))
+        lines.append(f'AVX_HOST({form[1]}, 0x{r.opcode:02x}, 0x{PREFIX_BYTES[r.prefix]:02x}, {max(r.digit, 0)}, {immediate}, '
+                     f'{"U" if r.operands[0][0] == "U" else "V"})')
+    return lines
+
+
 def c_row(r):
     traits = '|'.join('TRAIT_' + t.upper() for t in r.traits) or '0'
     ops = ', '.join(f'{{ KIND_{k}, {s} }}' for k, s in r.operands)
@@ -357,6 +371,8 @@ def main():
         out += ['#endif']
     elif name == 'avx_forms.def':
         out = ['%s(%s)' % (f[0], ', '.join(map(str, f[1:]))) for f in avx_forms(rows).values()]
+    elif name == 'avx_host.def':
+        out = avx_host(rows)
     elif name == 'avx_ops.def':
         out = ['AVX_OP(%s, %s, %s, %s, %d, %d)' % o for o in avx_ops(rows).values()]
     elif name == 'avx_functions.h':

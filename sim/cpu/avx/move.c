@@ -29,15 +29,6 @@ AVX_WHOLE(movmskpd)
     v->to.u64[0] = mask;
 }
 
-AVX_WHOLE(pmovmskb)
-{
-    uint64_t mask = 0;
-    for (unsigned i = 0; i < 32; i++) {
-        mask |= (uint64_t)(v->b.u8[i] >> 7) << i;
-    }
-    v->to.u64[0] = mask;
-}
-
 /* --- shuffles within a lane ------------------------------------------------------------------- */
 
 AVX_LANE(permilps)

@@ -105,6 +105,13 @@ bool build_avx_to_gpr(struct decoder *d, const struct x86_row *row)
     return emit_to(d, wide ? FORM_sse_to_gpr_64 : FORM_sse_to_gpr_32, slot_of(d, d->d.sys.rm, 8), reg_number(d));
 }
 
+/* VPMOVMSKB of a ymm register. */
+bool build_avx_byte_mask(struct decoder *d, const struct x86_row *row)
+{
+    (void)row;
+    return avx_off(d) || emit_to(d, FORM_avx_byte_mask, slot_of(d, d->d.sys.reg, 8), rm_number(d));
+}
+
 bool build_avx_zero(struct decoder *d, const struct x86_row *row)
 {
     if (avx_off(d)) {

@@ -134,6 +134,7 @@ enum {
     X(avx_load_32, AT_X, 256) X(avx_load_32a, AT_X | ALIGN, 256) \
     X(avx_store_32, AT_X | STORE | BLIND, 256) X(avx_store_32a, AT_X | STORE | BLIND | ALIGN, 256) \
     X(avx_from_gpr_32, NONE, 32) X(avx_from_gpr_64, NONE, 64) X(avx_zero_upper, NONE, 64) X(avx_zero_all, NONE, 64) \
+    X(avx_byte_mask, NONE, 256) \
     X(avx_store_upper, AT_X | STORE | BLIND, 128) \
     X(avx_spread_1, AT_X, 8) X(avx_spread_2, AT_X, 16) X(avx_spread_4, AT_X, 32) X(avx_spread_8, AT_X, 64) X(avx_spread_16, AT_X, 128)
 

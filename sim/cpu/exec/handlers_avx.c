@@ -56,6 +56,16 @@ OP(avx_zero_all)
     NEXT;
 }
 
+/* 'dst' is a slot. */
+OP(avx_byte_mask)
+{
+    uint64_t low, high;
+    quick_sse_pmovmskb(c, (union xmm *)(void *)&low, LOW(src), 0);
+    quick_sse_pmovmskb(c, (union xmm *)(void *)&high, HIGH(src), 0);
+    REG64(dst) = low | high << 16;
+    NEXT;
+}
+
 /* Broadcasts from memory.  'imm': which bits of the upper half are kept. */
 #define SPREAD(size, low64, high64) OP(avx_spread_##size) {          \
         const void *from = HOST(read, ADDRESS_x, size);              \

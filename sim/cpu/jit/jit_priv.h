@@ -138,7 +138,8 @@ emit_fn emit_binary, emit_move, emit_extend, emit_lea, emit_shift, emit_unary, e
     emit_cmpxchg, emit_sse_load, emit_sse_store, emit_sse_move, emit_wide_multiply, emit_bit_test, emit_sse_host,
     emit_sse_scalar, emit_sse_root, emit_sse_order, emit_sse_compare, emit_sse_resize, emit_sse_from_integer,
     emit_sse_to_integer, emit_sse_packed, emit_carry_binary, emit_variable_shift,
-    emit_rotate, emit_divide;
+    emit_rotate, emit_divide, emit_avx_load, emit_avx_store, emit_avx_move, emit_avx_from_gpr, emit_avx_zero_upper, emit_avx_host,
+    emit_avx_byte_mask;
 
 /* Nothing is known; an xmm register was written. */
 void sse_forget(struct translation *);

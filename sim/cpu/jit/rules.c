@@ -99,7 +99,25 @@ enum { SOURCE_W = 'r', SOURCE_X = 'r', SOURCE_E = 'e' };
 #define FROM_INTEGER(id, from, to) SSE_BOTH(sse_##id, .emit = emit_sse_from_integer, .op = 0x2a, .bits = from, .condition = to)
 #define TO_INTEGER(id, opcode, from, to) SSE_BOTH(sse_##id, .emit = emit_sse_to_integer, .op = opcode, .bits = from, .condition = to)
 
+/* --- AVX ------------------------------------------------------------------------------------- */
+
+#define AVX_LANES(form, source, both, hex, host_prefix, host_digit, imm, to) \
+    R(form, .emit = emit_avx_host, .op = hex, .prefix = host_prefix, .digit = host_digit, .immediate = imm, .wide = both, \
+      .dst = (#to)[0], .src = source)
+#define AVX_HOST(id, ...) \
+    AVX_LANES(id##_r, 'r', false, __VA_ARGS__) AVX_LANES(id##_m, 'm', false, __VA_ARGS__) \
+    AVX_LANES(id##_r2, 'r', true, __VA_ARGS__) AVX_LANES(id##_m2, 'm', true, __VA_ARGS__)
+
 static const struct rule rules[FORM_COUNT] = {
+#include "x86/avx_host.def"
+    R(avx_mov_r_16, .emit = emit_avx_move, .op = 16) R(avx_mov_r_32, .emit = emit_avx_move, .op = 32)
+    R(avx_movq_r, .emit = emit_avx_move, .op = 8)
+    R(avx_load_4, .emit = emit_avx_load, .bits = 32) R(avx_load_8, .emit = emit_avx_load, .bits = 64)
+    R(avx_load_16, .emit = emit_avx_load, .bits = 128) R(avx_load_16a, .emit = emit_avx_load, .bits = 128)
+    R(avx_load_32, .emit = emit_avx_load) R(avx_load_32a, .emit = emit_avx_load) /* 256 bits: more than a byte counts */
+    R(avx_store_32, .emit = emit_avx_store) R(avx_store_32a, .emit = emit_avx_store)
+    R(avx_from_gpr_32, .emit = emit_avx_from_gpr, .bits = 32) R(avx_from_gpr_64, .emit = emit_avx_from_gpr, .bits = 64)
+    R(avx_zero_upper, .emit = emit_avx_zero_upper) R(avx_byte_mask, .emit = emit_avx_byte_mask)
 #include "x86/sse_host.def"
     SCALARS(add, 0x58, 0) SCALARS(sub, 0x5c, 0) SCALARS(mul, 0x59, 'e') SCALARS(div, 0x5e, 'a')
     SSE_BOTH(sse_sqrtsd_8, .emit = emit_sse_root, .op = 0x51, .bits = 64)
