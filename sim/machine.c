@@ -152,6 +152,14 @@ machine_now(const struct machine *m)
     return m->running ? m->running->now : m->now;
 }
 
+void
+machine_slow_access(struct machine *m)
+{
+    if (m->running && !m->timing) {
+        cpu_wait(m->running, time_fabric(m, FABRIC_LPC, 0));
+    }
+}
+
 /* --- stopping --------------------------------------------------------------- */
 
 /* After these the machine cannot go on. */

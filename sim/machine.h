@@ -123,6 +123,10 @@ void machine_request_stop(struct machine *, enum machine_stop, uint32_t code,
  * part of the round, else 'now'.  [cycle] */
 uint64_t machine_now(const struct machine *);
 
+/* A device on the slow bus (LPC) is accessed: the running processor waits for it.  Loops that poll such a device
+ * cost few instructions that way, as on silicon. */
+void machine_slow_access(struct machine *);
+
 /* Announces a part that a machine may or may not have (card, lab device, wire
  * peer): 'visit' becomes part of machine_state, after the fixed parts, in the
  * order of announcement.  'name' is static storage and unique. */

@@ -256,6 +256,10 @@ void cpu_step(struct cpu *);
  * makes the running block end at its next instruction boundary. */
 void cpu_attend(struct cpu *, uint32_t attn);
 
+/* The running processor waits for a device's answer: time passes, nothing is executed.  For handlers of ports and
+ * MMIO, in functional mode (the approximate model charges its own). */
+void cpu_wait(struct cpu *, uint64_t cycles);
+
 /* --- flags (exec/flags.c) -------------------------------------------------- */
 
 uint64_t cpu_rflags(const struct cpu *);       /* complete RFLAGS */

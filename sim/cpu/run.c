@@ -672,6 +672,17 @@ void cpu_attend(struct cpu *c, uint32_t attention)
     }
 }
 
+void cpu_wait(struct cpu *c, uint64_t cycles)
+{
+    struct core *core = c->core;
+
+    core_book(c);
+    c->now += cycles;
+    c->bucket_cycles[core->bucket] += cycles;
+    c->budget -= (int64_t)cycles;
+    core->booked = c->budget;
+}
+
 /* --- life -------------------------------------------------------------------------------------------------- */
 
 static bool core_new(struct cpu *c)

@@ -250,7 +250,7 @@ root(struct writer *w, const char *signature, unsigned entry_size, const uint64_
     return finish(w, &t);
 }
 
-uint64_t
+struct acpi_places
 acpi_tables_write(struct machine *m)
 {
     struct writer w = { m, ACPI_TABLES_BASE + RSDP_SIZE };
@@ -273,5 +273,5 @@ acpi_tables_write(struct machine *m)
     bool ok = mem_write(m->mem, ACPI_TABLES_BASE, t.bytes, RSDP_SIZE);
     assert(ok);
     (void)ok;
-    return ACPI_TABLES_BASE;
+    return (struct acpi_places){ .rsdp = ACPI_TABLES_BASE, .facs = facs_spa };
 }

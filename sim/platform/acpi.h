@@ -13,6 +13,7 @@
 
 struct machine;
 
-uint64_t acpi_tables_write(struct machine *); /* address of the RSDP [spa] */
+struct acpi_places { uint64_t rsdp, facs; }; /* [spa] */
+struct acpi_places acpi_tables_write(struct machine *);
 
 #endif

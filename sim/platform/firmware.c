@@ -56,3 +56,24 @@ firmware_set_up_processors(struct machine *m)
         set_up_mtrrs(m->cpu[i]);
     }
 }
+
+void
+firmware_resume(struct machine *m, uint64_t facs)
+{
+    enum { WAKING_VECTOR = 12, CACHES_OFF = 3u << 29 };
+    uint32_t vector = 0;
+    for (unsigned i = 0; i < m->cpu_count; i++) {
+        cpu_reset(m->cpu[i], false);
+        m->cpu[i]->cr0 &= ~(uint64_t)CACHES_OFF;
+    }
+    firmware_set_up_processors(m);
+    if (!mem_read(m->mem, facs + WAKING_VECTOR, &vector, 4) || vector == 0 || vector > 0xFFFFF) {
+        machine_request_stop(m, STOP_RESET, vector, "woken from S3 without a real-mode waking vector (%#x): a reset", vector);
+        return;
+    }
+    struct cpu *boot = m->cpu[0];
+    boot->seg[CS].selector = (uint16_t)(vector >> 4);
+    boot->seg[CS].base = vector & ~15u;
+    boot->rip = vector & 15;
+    cpu_update_mode(boot);
+}

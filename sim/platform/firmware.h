@@ -7,8 +7,14 @@
 #ifndef SIM_PLATFORM_FIRMWARE_H
 #define SIM_PLATFORM_FIRMWARE_H
 
+#include <stdint.h>
+
 struct machine;
 
 void firmware_set_up_processors(struct machine *);
+
+/* Wakes the machine from ACPI S3: resets and sets up the processors and enters the waking vector that the FACS names
+ * (ACPI Specification "Firmware Waking Vector"), in real mode.  Without one the wake-up is a reset. */
+void firmware_resume(struct machine *, uint64_t facs);
 
 #endif

@@ -336,6 +336,7 @@ uint64_t
 pit_read(void *pit, uint64_t offset, unsigned size)
 {
     struct pit *p = pit;
+    machine_slow_access(p->machine);
     uint64_t tick = tick_now(p), value = 0;
     for (unsigned i = 0; i < size; i++) {
         unsigned which = (unsigned)offset + i;
@@ -353,6 +354,7 @@ void
 pit_write(void *pit, uint64_t offset, unsigned size, uint64_t value)
 {
     struct pit *p = pit;
+    machine_slow_access(p->machine);
     uint64_t tick = tick_now(p);
     for (unsigned i = 0; i < COUNTERS; i++) {
         take_over(&p->counter[i], tick);
@@ -373,8 +375,9 @@ uint64_t
 pit_port61_read(void *pit, uint64_t offset, unsigned size)
 {
     struct pit *p = pit;
-    uint64_t tick = tick_now(p);
     (void)offset, (void)size;
+    machine_slow_access(p->machine);
+    uint64_t tick = tick_now(p);
     take_over(&p->counter[2], tick);
     return p->port61 | (tick / REFRESH_TICKS & 1 ? P61_REFRESH : 0) | (output_at(&p->counter[2], tick) ? P61_OUTPUT : 0);
 }

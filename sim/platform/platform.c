@@ -34,7 +34,7 @@ struct platform {
     bool intr_high;          /* the 8259s' output, as told last */
     bool pit_high, rtc_high; /* what they say, whoever drives their lines */
     bool hpet_legacy;        /* the HPET does */
-    uint64_t rsdp;           /* [spa] */
+    struct acpi_places acpi;
 };
 
 /* --- interrupt lines ---------------------------------------------------------- */
@@ -89,6 +89,24 @@ static void
 sci_line(void *ctx, bool high)
 {
     platform_set_line(ctx, IRQ_SCI, high);
+}
+
+/* ACPI S3: the processors lose everything, RAM and the board's devices nothing. */
+static void
+suspend(void *ctx)
+{
+    struct platform *p = ctx;
+    for (unsigned i = 0; i < p->machine->cpu_count; i++) {
+        p->machine->cpu[i]->activity = WAIT_SIPI;
+        cpu_attend(p->machine->cpu[i], 0);
+    }
+}
+
+static void
+resume(void *ctx)
+{
+    struct platform *p = ctx;
+    firmware_resume(p->machine, p->acpi.facs);
 }
 
 /* Lines 0 and 8 belong to PIT and RTC, or to the HPET in legacy replacement. */
@@ -285,7 +303,7 @@ platform_new(struct machine *m)
     p->hpet = hpet_new(m, &hpet_wires);
     p->pic = pic_new();
     p->ioapic = ioapic_new(ioapic_send, p);
-    p->power = power_new(m, sci_line, p);
+    p->power = power_new(m, &(struct power_wires){ p, sci_line, suspend, resume });
     p->i8042 = i8042_new(m, &keyboard_board);
     if (!p->i8042 || !p->com1 || !p->com2 || !p->rtc || !p->pit || !p->hpet || !p->pic || !p->ioapic || !p->power) {
         platform_free(p);
@@ -295,7 +313,7 @@ platform_new(struct machine *m)
     pci_set_line_hook(m->pci, pci_line, p);
     apic_set_board(m, &board);
     map_regions(p);
-    p->rsdp = acpi_tables_write(m);
+    p->acpi = acpi_tables_write(m);
     firmware_set_up_processors(m);
     return p;
 }
@@ -368,7 +386,7 @@ platform_mouse(struct platform *p, int dx, int dy, int wheel, uint8_t buttons)
 uint64_t
 platform_rsdp(const struct platform *p)
 {
-    return p->rsdp;
+    return p->acpi.rsdp;
 }
 
 void

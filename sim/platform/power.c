@@ -10,7 +10,7 @@
 #include "spec/platform/memory_map.h"
 
 /* ACPI Specification "PM1 Control Registers" */
-enum { PM1_TIMER = 1 << 0, PM1_GLOBAL = 1 << 5, PM1_POWER_BUTTON = 1 << 8, PM1_RTC = 1 << 10 };
+enum { PM1_TIMER = 1 << 0, PM1_GLOBAL = 1 << 5, PM1_POWER_BUTTON = 1 << 8, PM1_RTC = 1 << 10, PM1_WAKE = 1 << 15 };
 enum { PM1_SIGNALS = PM1_TIMER | PM1_POWER_BUTTON | PM1_RTC, PM1_ENABLES = PM1_SIGNALS | PM1_GLOBAL };
 enum { PM1_SCI_EN = 1 << 0, PM1_SLP_TYP_SHIFT = 10, PM1_SLP_EN = 1 << 13 };
 enum { TIMER_CARRY = 31 }; /* TMR_STS: bit 31 of the timer changes, as TMR_VAL_EXT says */
@@ -26,8 +26,9 @@ struct power {
     bool sci_high;        /* as told last */
     uint64_t seen;        /* timer ticks up to which carries are in pm1_status */
     struct event carry;   /* the next one, when it interrupts */
-    void (*sci)(void *ctx, bool high);
-    void *sci_ctx;
+    bool suspended;       /* in S3 */
+    struct event wake;    /* the end of it, once a wake event came */
+    struct power_wires wires;
 };
 
 static uint64_t
@@ -62,8 +63,28 @@ sci_update(struct power *p)
     }
     if (high != p->sci_high) {
         p->sci_high = high;
-        p->sci(p->sci_ctx, high);
+        p->wires.sci(p->wires.ctx, high);
     }
+}
+
+/* Power button and clock end S3, after the time that power supplies and firmware take. */
+static void
+wake_check(struct power *p)
+{
+    enum { WAKE_NS = 1000000 };
+    if (p->suspended && p->pm1_status & p->pm1_enable & (PM1_POWER_BUTTON | PM1_RTC) && !event_is_armed(&p->wake)) {
+        event_arm(p->machine->events, &p->wake, machine_now(p->machine) + machine_ns_to_cycles(WAKE_NS));
+    }
+}
+
+static void
+wake(void *ctx, uint64_t now)
+{
+    struct power *p = ctx;
+    (void)now;
+    p->suspended = false;
+    p->pm1_status |= PM1_WAKE;
+    p->wires.resume(p->wires.ctx);
 }
 
 static void
@@ -80,6 +101,7 @@ signal(struct power *p, uint16_t status)
     catch_up(p);
     p->pm1_status |= status;
     sci_update(p);
+    wake_check(p);
 }
 
 void
@@ -142,9 +164,13 @@ control_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
     unsigned type = control >> PM1_SLP_TYP_SHIFT & 7;
     if (type == ACPI_S5_SLP_TYP) {
         machine_request_stop(p->machine, STOP_POWER_OFF, 0, "powered off by software (ACPI S5)");
+    } else if (type == ACPI_S3_SLP_TYP) {
+        p->suspended = true;
+        p->wires.suspend(p->wires.ctx);
+        wake_check(p);
     } else {
-        machine_request_stop(p->machine, STOP_UNIMPLEMENTED, type,
-                             "sleep type %u: only S5 (type %d) is offered", type, ACPI_S5_SLP_TYP);
+        machine_request_stop(p->machine, STOP_UNIMPLEMENTED, type, "sleep type %u: S3 (type %d) and S5 (type %d) are offered",
+                             type, ACPI_S3_SLP_TYP, ACPI_S5_SLP_TYP);
     }
 }
 
@@ -155,6 +181,7 @@ timer_read(void *ctx, uint64_t offset, unsigned size)
 {
     struct power *p = ctx;
     (void)size;
+    machine_slow_access(p->machine);
     return (uint32_t)ticks_now(p) >> (8 * offset);
 }
 
@@ -229,16 +256,16 @@ port92_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
 /* --- life -------------------------------------------------------------------- */
 
 struct power *
-power_new(struct machine *m, void (*sci)(void *ctx, bool high), void *ctx)
+power_new(struct machine *m, const struct power_wires *wires)
 {
     struct power *p = calloc(1, sizeof *p);
     if (!p) {
         return NULL;
     }
     p->machine = m;
-    p->sci = sci;
-    p->sci_ctx = ctx;
+    p->wires = *wires;
     event_init(&p->carry, carry, p);
+    event_init(&p->wake, wake, p);
     const struct { uint16_t port, count; struct mem_region region; } row[] = {
         { PORT_PM1A_EVT, 4, { "pm1a-event", event_read, event_write, p } },
         { PORT_PM1A_CNT, 2, { "pm1a-control", control_read, control_write, p } },
@@ -258,6 +285,7 @@ power_free(struct power *p)
 {
     if (p) {
         event_cancel(p->machine->events, &p->carry);
+        event_cancel(p->machine->events, &p->wake);
     }
     free(p);
 }
@@ -272,4 +300,6 @@ power_state(struct power *p, struct state *s)
     STATE_VISIT(s, p->sci_high);
     STATE_VISIT(s, p->seen);
     event_state(p->machine->events, &p->carry, s);
+    STATE_VISIT(s, p->suspended);
+    event_state(p->machine->events, &p->wake, s);
 }

@@ -1,7 +1,7 @@
 /* Power, reset, exit and the ACPI fixed hardware.
  *
  *   PM1a event block 600H   status and enable: timer carry, power button, clock; an enabled one raises the SCI
- *   PM1a control     604H   SCI_EN is always 1; SLP_EN with S5's type powers off
+ *   PM1a control     604H   SCI_EN is always 1; SLP_EN sleeps: S5 powers off, S3 suspends to RAM until a wake event
  *   PM timer         608H   32 bits at 3.579545 MHz (ACPI "Power Management Timer")
  *   reset control    CF9H   RST_CPU 0 -> 1 asks for a reset
  *   port 92H                bit 0 0 -> 1 asks for a reset; bit 1, A20, is on: turning it off stops the machine
@@ -20,8 +20,13 @@ struct machine;
 struct power;
 struct state;
 
-/* Maps its ports, CF9H excepted.  'sci' is told the level of the system control interrupt when it changes. */
-struct power *power_new(struct machine *, void (*sci)(void *ctx, bool high), void *ctx);
+struct power_wires {
+    void *ctx;
+    void (*sci)(void *ctx, bool high); /* level of the system control interrupt, when it changes */
+    void (*suspend)(void *ctx);        /* S3 begins */
+    void (*resume)(void *ctx);         /* and ends, between two rounds */
+};
+struct power *power_new(struct machine *, const struct power_wires *); /* maps its ports, CF9H excepted */
 void power_free(struct power *);
 void power_state(struct power *, struct state *);
 

@@ -338,6 +338,7 @@ rtc_read(void *rtc, uint64_t offset, unsigned size)
 {
     struct rtc *r = rtc;
     uint64_t value = 0;
+    machine_slow_access(r->machine);
     for (unsigned i = 0; i < size; i++) {
         value |= (uint64_t)(offset + i == 1 ? data_read(r) : 0xFF) << (8 * i);
     }
@@ -348,6 +349,7 @@ void
 rtc_write(void *rtc, uint64_t offset, unsigned size, uint64_t value)
 {
     struct rtc *r = rtc;
+    machine_slow_access(r->machine);
     for (unsigned i = 0; i < size; i++) {
         uint8_t byte = (uint8_t)(value >> (8 * i));
         if (offset + i == 0) {

@@ -12,7 +12,7 @@ time_fabric(const struct machine *m, enum fabric_kind kind, uint64_t bytes)
     static const uint64_t latency_ns[FABRIC_KIND_COUNT] = {
         [FABRIC_DMA_READ] = FABRIC_DMA_READ_NS, [FABRIC_DMA_WRITE] = FABRIC_DMA_WRITE_NS,
         [FABRIC_MSI] = FABRIC_MSI_NS, [FABRIC_IPI] = FABRIC_IPI_NS,
-        [FABRIC_IOTLB_MISS] = FABRIC_IOTLB_MISS_NS,
+        [FABRIC_LPC] = FABRIC_LPC_NS, [FABRIC_IOTLB_MISS] = FABRIC_IOTLB_MISS_NS,
         [FABRIC_DISK] = FABRIC_DISK_NS, [FABRIC_DISK_COMMAND] = FABRIC_DISK_COMMAND_NS,
     };
     (void)m;

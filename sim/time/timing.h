@@ -71,6 +71,7 @@ void time_string(struct cpu *, uint64_t bytes);
 
 /* Latency of the fabric, for devices [cycles]. In functional mode constant rows too (devices need times). */
 enum fabric_kind { FABRIC_DMA_READ, FABRIC_DMA_WRITE, FABRIC_MSI, FABRIC_IPI, FABRIC_IOTLB_MISS,
+                   FABRIC_LPC,          /* a port of the slow bus (clock, PIT, PM timer) answers */
                    FABRIC_DISK_COMMAND, /* a command is fetched, or an administrative one done */
                    FABRIC_DISK,         /* the medium answers */
                    FABRIC_DISK_BUSY,    /* moving 'bytes' occupies the medium */

@@ -1,9 +1,10 @@
 /* The machine as ACPI describes it beyond the fixed tables.  Addresses are
- * those of memory_map.h; \_S5 carries ACPI_S5_SLP_TYP.  Processors are in the
+ * those of memory_map.h; \_S3 and \_S5 carry their SLP_TYPs.  Processors are in the
  * MADT, remapping hardware in the DMAR.
  */
 DefinitionBlock ("dsdt.aml", "DSDT", 2, "HVLAB ", "HVLABPC ", 1)
 {
+    Name (\_S3, Package () { 1, 1, 0, 0 })
     Name (\_S5, Package () { 5, 5, 0, 0 })
 
     Scope (\_SB)

@@ -87,7 +87,8 @@
 
 /* --- ACPI facts --- */
 #define PM_TIMER_HZ 3579545 /* ACPI Specification "Power Management Timer" */
-#define ACPI_S5_SLP_TYP 5   /* what the DSDT's \_S5 package says */
+#define ACPI_S3_SLP_TYP 1   /* what the DSDT's \_S3 and \_S5 packages say */
+#define ACPI_S5_SLP_TYP 5
 #define IOAPIC_ID 0
 #define VTD_IOAPIC_BDF 0xF0F8 /* source id of the I/O APIC: bus 0xF0, device 31, function 0 */
 #define VTD_HPET_BDF 0xF078   /* of the HPET's messages: device 15, function 0 */

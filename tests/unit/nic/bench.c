@@ -65,6 +65,7 @@ time_wire_cycles(const struct machine *m, uint64_t frame_bytes)
 }
 
 uint64_t machine_now(const struct machine *m) { return m->now; }
+void machine_slow_access(struct machine *m) { (void)m; }
 
 void
 machine_request_stop(struct machine *m, enum machine_stop stop, uint32_t code, const char *format, ...)

@@ -73,6 +73,8 @@ cpu_run(struct cpu *cpu, uint64_t until)
     }
 }
 
+void cpu_reset(struct cpu *cpu, bool init) { (void)init; cpu->activity = cpu->index ? WAIT_SIPI : ACTIVE; }
+void cpu_wait(struct cpu *cpu, uint64_t cycles) { cpu->now += cycles; }
 void cpu_attend(struct cpu *cpu, uint32_t attn) { cpu->attention |= attn; }
 void cpu_monitor_look(struct cpu *cpu) { (void)cpu; }
 uint64_t cpu_rflags(const struct cpu *cpu) { return cpu->rflags_rest; }

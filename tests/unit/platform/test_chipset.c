@@ -268,7 +268,7 @@ writes_that_stop_the_machine(void **unused)
         { 0xF4, 1, 0x7F, STOP_DEBUG_EXIT, 0x7F },
         { 0x604, 2, 5 << 10 | 1 << 13, STOP_POWER_OFF, 0 },
         { 0x604, 2, 5 << 10, STOP_NONE, 0 },
-        { 0x604, 2, 1 << 10 | 1 << 13, STOP_UNIMPLEMENTED, 1 },
+        { 0x604, 2, 2 << 10 | 1 << 13, STOP_UNIMPLEMENTED, 2 },
         { 0xCF9, 1, 0x06, STOP_RESET, 6 },
         { 0xCF9, 1, 0x02, STOP_NONE, 0 },
         { 0xCF8, 4, 0x80000600, STOP_NONE, 0 }, /* a configuration address, not a reset */

@@ -9,6 +9,7 @@
 #include "fake_cpu.h"
 #include "sim/base/event.h"
 #include "sim/base/state.h"
+#include "sim/mem/mem.h"
 #include "sim/platform/platform.h"
 #include "spec/platform/memory_map.h"
 
@@ -481,6 +482,30 @@ power_button_and_timer_carry_raise_the_sci(void **unused)
     machine_free(m);
 }
 
+static void
+s3_lasts_until_an_enabled_wake_event(void **unused)
+{
+    (void)unused;
+    struct machine *m = patient_machine();
+    uint64_t rsdp = platform_rsdp(m->platform), xsdt, fadt, facs = 0;
+    assert_true(mem_read(m->mem, rsdp + 24, &xsdt, 8) && mem_read(m->mem, xsdt + 36, &fadt, 8));
+    assert_true(mem_read(m->mem, fadt + 36, &facs, 4));
+    assert_true(mem_write(m->mem, facs + 12, &(uint32_t){ 0x12345 }, 4));
+    out(m, 0x602, 2, 0x400);
+    for (unsigned i = 1; i <= 5; i += 2) {
+        cmos_set(m, i, 0xC0); /* every second */
+    }
+    cmos_set(m, 0x0B, 0x22);
+    m->cpu[0]->activity = ACTIVE;
+    out(m, 0x604, 2, 1 << 10 | 1 << 13);
+    assert_int_equal(m->cpu[0]->activity, WAIT_SIPI);
+    machine_run(m, MACHINE_TSC_HZ * 11 / 10);
+    assert_int_equal(m->cpu[0]->activity, ACTIVE);
+    assert_int_equal(m->cpu[0]->seg[CS].base + m->cpu[0]->rip, 0x12345);
+    assert_int_equal(in(m, 0x600, 2), 0x8400);
+    machine_free(m);
+}
+
 /* --- state ---------------------------------------------------------------------------------------------- */
 
 static void
@@ -535,6 +560,7 @@ main(void)
         cmocka_unit_test(an_unread_clock_interrupt_comes_once),
         cmocka_unit_test(cmos_holds_sizes_and_their_checksum),
         cmocka_unit_test(power_button_and_timer_carry_raise_the_sci),
+        cmocka_unit_test(s3_lasts_until_an_enabled_wake_event),
         cmocka_unit_test(a_saved_machine_goes_on_ticking_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
