@@ -5,6 +5,7 @@
 
 #include "sim/base/state.h"
 #include "sim/cpu/apic/apic.h"
+#include "sim/cpu/x87/x87.h"
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
 #include "sim/platform/acpi.h"
@@ -180,6 +181,34 @@ keyboard_reset(void *ctx, const char *by)
     platform_reset(ctx, by);
 }
 
+/* FERR# of any processor.  Port F0H takes the interrupt back and has the error ignored until it is gone
+ * (SDM Vol 1 "MS-DOS Compatibility Sub-mode"). */
+static void
+fpu_error(struct machine *m, bool high)
+{
+    platform_set_line(m->platform, IRQ_FPU, high);
+}
+
+static uint64_t
+fpu_port_read(void *ctx, uint64_t offset, unsigned size)
+{
+    (void)ctx, (void)offset;
+    return size == 1 ? 0xFF : 0xFFFF;
+}
+
+static void
+fpu_port_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+{
+    struct platform *p = ctx;
+    (void)size, (void)value;
+    if (offset == 0) {
+        platform_set_line(p, IRQ_FPU, false);
+        for (unsigned i = 0; i < p->machine->cpu_count; i++) {
+            x87_ignore_errors(p->machine->cpu[i]);
+        }
+    }
+}
+
 static void
 pci_line(void *ctx, unsigned gsi, bool high)
 {
@@ -271,6 +300,7 @@ map_regions(struct platform *p)
         { PORT_RTC_INDEX, 2, { "rtc", rtc_read, rtc_write, p->rtc } },
         { PORT_PIC1, 2, { "pic1", pic1_read, pic1_write, p } },
         { PORT_PIC2, 2, { "pic2", pic2_read, pic2_write, p } },
+        { PORT_FPU, 2, { "fpu-error", fpu_port_read, fpu_port_write, p } },
         { PORT_ELCR, 2, { "elcr", elcr_read, elcr_write, p } },
     };
     for (unsigned i = 0; i < sizeof port / sizeof *port; i++) {
@@ -312,6 +342,7 @@ platform_new(struct machine *m)
     pci_set_power(m->pci, p->power);
     pci_set_line_hook(m->pci, pci_line, p);
     apic_set_board(m, &board);
+    m->fpu_error = fpu_error;
     map_regions(p);
     p->acpi = acpi_tables_write(m);
     firmware_set_up_processors(m);

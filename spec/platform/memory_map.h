@@ -57,6 +57,7 @@
 #define PORT_DEBUG_EXIT 0xF4   /* isa-debug-exit, 4 ports */
 #define PORT_COM2 0x2F8        /* 8 ports */
 #define PORT_COM1 0x3F8        /* 8 ports */
+#define PORT_FPU 0xF0          /* clear a numeric error (and reset, which does nothing), 2 ports */
 #define PORT_ELCR 0x4D0        /* edge/level control, 2 ports */
 #define PORT_PM1A_EVT 0x600    /* ACPI PM1 status and enable, 4 ports */
 #define PORT_PM1A_CNT 0x604    /* ACPI PM1 control, 2 ports */
@@ -76,6 +77,7 @@
 #define IRQ_RTC 8
 #define IRQ_SCI 9
 #define IRQ_MOUSE 12
+#define IRQ_FPU 13         /* FERR# of the processors, for CR0.NE = 0 */
 #define IOAPIC_PINS 24
 #define PCI_INTX_GSI 16 /* interrupt pins of PCI devices, shared */
 #define PCI_INTX_LINES 4

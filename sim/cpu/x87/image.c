@@ -34,11 +34,6 @@ void x87_errors_changed(struct cpu *c)
     }
 }
 
-void x87_ignore_errors(struct cpu *c)
-{
-    c->x87.ignne = c->x87.ferr;
-}
-
 /* SDM Vol 1 "x87 FPU Tag Word". */
 static unsigned tag_of(const union x87_register *r)
 {

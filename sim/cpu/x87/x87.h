@@ -65,7 +65,11 @@ enum exec_result x87_wait_for_errors(struct cpu *);
 /* For the board, with CR0.NE = 0 (SDM Vol 1 "MS-DOS Compatibility Sub-mode"): machine->fpu_error is called with true when
  * an error waits, with false when it is gone; until then the board may have it ignored. */
 void x87_errors_changed(struct cpu *);             /* after flags or masks were written */
-void x87_ignore_errors(struct cpu *);              /* IGNNE#, until FERR# is gone */
+/* IGNNE#, until FERR# is gone. */
+static inline void x87_ignore_errors(struct cpu *c)
+{
+    c->x87.ignne = c->x87.ferr;
+}
 
 void x87_reset(struct cpu *);                      /* RESET: FNINIT's opposite, see SDM */
 void x87_init(struct cpu *);                       /* FNINIT; the registers' contents stay */
