@@ -256,6 +256,7 @@ static enum core_slow access_bounced(struct cpu *c, struct insn *r, uint64_t lin
         core->fell = false;
         return LEFT;
     }
+    core->fell = false; /* of the stretch that this record is part of, which goes on */
     return GO_ON;
 }
 
