@@ -59,6 +59,7 @@ struct core {
         struct insn *entry, *record; /* the block, its next record; NULL: nowhere */
         uint64_t linear, epoch;
         uint32_t mode;
+        uint32_t kind;       /* of the lazy flags: the records behind were chosen for it */
     } middle;
     struct insn step[2];     /* scratch for running exactly one record, maybe within a stretch */
     struct insn stretch[STRETCH_RECORDS + 1]; /* scratch for running some records only */

@@ -172,7 +172,7 @@ void core_enter_slow(struct cpu *c, struct insn *r)
 
     leave_at_head(c, r);
     if (r->instructions > 1) {
-        core->middle = (struct middle){ r, r + 1, core_fetch_linear(c), core->stamp_epoch, c->mode };
+        core->middle = (struct middle){ r, r + 1, core_fetch_linear(c), core->stamp_epoch, c->mode, c->cc_kind };
     }
 }
 
@@ -378,7 +378,7 @@ static void middle_note(struct cpu *c, struct insn *record)
 {
     struct core *core = c->core;
 
-    core->middle = (struct middle){ c->block, record, core_fetch_linear(c), core->stamp_epoch, c->mode };
+    core->middle = (struct middle){ c->block, record, core_fetch_linear(c), core->stamp_epoch, c->mode, c->cc_kind };
 }
 
 /* The record at rip in a block that was left there, or NULL.  The timing model has the rest of a block
@@ -389,7 +389,7 @@ static struct insn *middle_find(const struct cpu *c)
     const struct middle *middle = &core->middle;
 
     if (!middle->entry || core->timed || core->hooks.every || middle->epoch != core->stamp_epoch ||
-        middle->mode != c->mode || middle->linear != core_fetch_linear(c) || middle->entry->bucket != core->bucket ||
+        middle->mode != c->mode || middle->kind != c->cc_kind || middle->linear != core_fetch_linear(c) || middle->entry->bucket != core->bucket ||
         middle->entry->fn == core_dead || middle->entry->fn == core_forward) {
         return NULL;
     }

@@ -262,10 +262,12 @@ enum { UNARY_NOT, UNARY_NEG, UNARY_INC, UNARY_DEC };
 /* CF as it is, to be kept in cc_b beside INC's and DEC's result. */
 static void note_carry(struct translation *t)
 {
-    uint8_t *thunk = asm_call(&t->a);
-
-    asm_point(thunk, t->jit->thunk[THUNK_FLAGS]);
-    asm_alu_immediate(&t->a, ALU_AND, 32, SCRATCH, FLAG_C);
+    if (t->kind != KIND_UNKNOWN && (t->kind >> 2 == CC_INC || t->kind >> 2 == CC_DEC)) {
+        return; /* it is there */
+    }
+    asm_point(asm_call(&t->a), t->jit->thunk[THUNK_CARRY]);
+    asm_rr(&t->a, 0x190 | CC_B, 8, 0, SCRATCH);
+    asm_extend(&t->a, false, 8, 32, SCRATCH, SCRATCH);
     asm_store(&t->a, 64, FIELD_OF_CPU(cc_b), SCRATCH);
 }
 

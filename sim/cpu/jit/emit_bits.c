@@ -108,6 +108,7 @@ void emit_carry_binary(struct translation *t, struct insn *r, const struct rule 
     put8(a, (with - plain) << 2);
     asm_alu_immediate(a, ALU_ADD, 32, SCRATCH, CC_KIND(plain, bits));
     asm_store(a, 32, FIELD_OF_CPU(cc_kind), SCRATCH);
+    t->kind = KIND_UNKNOWN;
     if (rule->src == 'i') {
         asm_store_immediate(a, 64, FIELD_OF_CPU(cc_b), r->imm);
     } else {
@@ -165,6 +166,7 @@ void emit_variable_shift(struct translation *t, struct insn *r, const struct rul
     asm_mov(a, bits, to, SCRATCH);
     emit_kind(t, producer, bits);
     asm_point_short(a, skip);
+    t->kind = KIND_UNKNOWN; /* as before if the count was 0 */
 }
 
 /* By an immediate, when nobody asks for CF and OF. */

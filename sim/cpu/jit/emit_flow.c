@@ -43,6 +43,12 @@ int emit_condition(struct translation *t, unsigned producer, unsigned condition)
     struct assembler *a = &t->a;
     bool inverted = condition & 1;
 
+    if (t->kind >> 2 == CC_SUB) { /* the operands at their size: the host's flags are the guest's */
+        int bits = 8 << (t->kind & 3);
+        asm_load(a, 64, SCRATCH, FIELD_OF_CPU(cc_a));
+        asm_alu_load(a, ALU_CMP, bits, SCRATCH, FIELD_OF_CPU(cc_b));
+        return (int)condition;
+    }
     if (producer == AFTER_SUB && by_operands(condition)) {
         asm_load(a, 64, SCRATCH, FIELD_OF_CPU(cc_a));
         asm_alu_load(a, ALU_CMP, 64, SCRATCH, FIELD_OF_CPU(cc_b));
@@ -53,6 +59,10 @@ int emit_condition(struct translation *t, unsigned producer, unsigned condition)
     }
     if (producer == AFTER_LOGIC && condition >> 1 != 5) {
         asm_alu_place_immediate(a, ALU_CMP, 64, FIELD_OF_CPU(cc_a), 0);
+        return (int)condition;
+    }
+    if (condition >> 1 == 1) {
+        asm_point(asm_call(a), t->jit->thunk[THUNK_CARRY]);
         return (int)condition;
     }
     return condition_of_flags(t, condition);

@@ -235,6 +235,7 @@ static void translate_records(struct translation *t)
                 emit_record_jump(t, r);
             }
             in_code = false;
+            t->kind = KIND_UNKNOWN;
             continue;
         }
         t->jit->stats.native++;
@@ -339,6 +340,7 @@ bool jit_translate(struct jit *j, struct insn *entry)
     t->entry = entry;
     t->pending_count = 0;
     t->start = NULL;
+    t->kind = KIND_UNKNOWN;
     t->a.at = t->head = (uint8_t *)(((uintptr_t)j->hot + CODE_ALIGNMENT - 1) & ~(uintptr_t)(CODE_ALIGNMENT - 1));
     asm_alu_place_immediate(&t->a, ALU_SUB, 64, FIELD_OF_CPU(budget), (int64_t)entry->cost);
     pend(t, PENDING_HEAD, asm_jcc(&t->a, CC_S), entry);

@@ -71,6 +71,8 @@ struct sse_known {
     uint16_t pd, ps;          /* no double, no single is */
 };
 
+#define KIND_UNKNOWN (~0u)
+
 /* One block being translated. */
 struct translation {
     struct assembler a;       /* the hot part */
@@ -78,6 +80,7 @@ struct translation {
     struct insn *entry;
     uint8_t *head;            /* where its cost is paid */
     uint8_t *start;           /* of the record being translated */
+    uint32_t kind;            /* CC_KIND of the lazy flags here, or KIND_UNKNOWN */
     struct pending {
         enum { PENDING_SLOW, PENDING_LINK, PENDING_LEAVE, PENDING_HANDLER, PENDING_HEAD, PENDING_RESUME } kind;
         uint8_t *field;       /* the jump to the piece */

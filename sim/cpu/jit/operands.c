@@ -154,5 +154,6 @@ bool flags_dead(const struct translation *t, const struct insn *r)
 
 void emit_kind(struct translation *t, unsigned kind, int bits)
 {
+    t->kind = CC_KIND(kind, bits);
     asm_store_immediate(&t->a, 32, FIELD_OF_CPU(cc_kind), (int64_t)CC_KIND(kind, bits));
 }

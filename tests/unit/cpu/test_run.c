@@ -61,6 +61,22 @@ static void a_functional_budget_is_exact_to_the_instruction(void **unused)
     fixture_free(f);
 }
 
+/* As an interrupt's return does, between a comparison and its jump. */
+GUEST(guest_flags_replaced, "mov $1, %eax\n cmp %eax, %eax\n mov %ecx, %edx\n jnz 1f\n inc %rbx\n 1: nop");
+
+static void flags_replaced_where_a_block_was_left_count(void **unused)
+{
+    struct fixture *f = fixture_new(false);
+    (void)unused;
+    LOAD(f, guest_flags_replaced);
+    cpu_run(f->cpu, f->cpu->now + 3);
+    assert_int_equal(f->cpu->instructions, 3);
+    cpu_set_rflags(f->cpu, 2);
+    fixture_go_on(f, 1000);
+    assert_int_equal(f->cpu->gpr[RBX], 0);
+    fixture_free(f);
+}
+
 static void steps_add_up_to_a_run(void **unused)
 {
     struct fixture *a = fixture_new(false), *b = fixture_new(false);
@@ -452,6 +468,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slices_do_not_change_what_happens),
         cmocka_unit_test(a_functional_budget_is_exact_to_the_instruction),
+        cmocka_unit_test(flags_replaced_where_a_block_was_left_count),
         cmocka_unit_test(steps_add_up_to_a_run),
         cmocka_unit_test(every_cycle_has_a_bucket),
         cmocka_unit_test(the_timing_model_only_observes),
