@@ -389,7 +389,8 @@ static struct insn *middle_find(const struct cpu *c)
     const struct middle *middle = &core->middle;
 
     if (!middle->entry || core->timed || core->hooks.every || middle->epoch != core->stamp_epoch ||
-        middle->mode != c->mode || middle->kind != c->cc_kind || middle->linear != core_fetch_linear(c) || middle->entry->bucket != core->bucket ||
+        middle->mode != c->mode || middle->kind != c->cc_kind ||
+        middle->linear != core_fetch_linear(c) || middle->entry->bucket != core->bucket ||
         middle->entry->fn == core_dead || middle->entry->fn == core_forward) {
         return NULL;
     }
