@@ -22,7 +22,6 @@
 #include "spec/platform/memory_map.h"
 
 /* What can take a processor out of HALTED, WAIT_SIPI or SHUTDOWN. */
-enum { ALONE_CYCLES = 50000 };
 enum { ATTN_WAKES = ATTN_INTR | ATTN_NMI | ATTN_INIT | ATTN_SIPI | ATTN_VTX | ATTN_DB };
 
 struct machine_part {
@@ -270,9 +269,6 @@ static uint64_t
 round_end(const struct machine *m)
 {
     uint64_t quantum = m->config.quantum;
-    if (m->cpu_count == 1 && !m->timing && quantum < ALONE_CYCLES) {
-        quantum = ALONE_CYCLES; /* nobody waits for a turn */
-    }
     uint64_t end = m->now - m->now % quantum + quantum;
     uint64_t due = event_queue_next_due(m->events);
     if (due < end) {

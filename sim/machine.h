@@ -1,8 +1,7 @@
 /* One simulated computer: everything hangs off `struct machine`.
  *
  * The machine advances in rounds.  In a round every processor, in order of
- * its index, runs up to the round's end: the next multiple of the quantum (of
- * something longer if there is one processor and no timing model), or
+ * its index, runs up to the round's end: the next multiple of the quantum, or
  * the next event if that is earlier (but always at least one instruction).
  * An event that a processor arms during the round for an earlier cycle moves
  * the round's end there: the processor and those after it stop at it, those

@@ -10,6 +10,8 @@
 #include "sim/cli/nearest.h"
 #include "sim/cpu/model/model.h"
 
+enum { QUANTUM = 1000, QUANTUM_ALONE = 50000 }; /* [cycles]; nobody waits for one alone */
+
 enum kind {
     FLAG,    /* bool; takes no value */
     TEXT,    /* const char * */
@@ -46,7 +48,7 @@ static const struct option_row rows[] = {
     { "--no-test-devices", "", FLAG, AT(board.no_test_devices), 0, 0, "without the ports and memory that test suites expect", BOOTS },
     { "--timing", "functional|approx", CHOICE, AT(machine.timing_approx), 0, 0, "how time is charged [functional]", BOOTS },
     { "--tier", "compiled|interpreter", CHOICE, AT(interpreter), 0, 0, "how functional timing runs code [compiled]", LOOKS },
-    { "--quantum", "CYCLES", NUMBER, AT(machine.quantum), 1, 1000000000, "processors' turn [1000]", BOOTS },
+    { "--quantum", "CYCLES", NUMBER, AT(machine.quantum), 1, 1000000000, "processors' turn [1000; 50000 for one alone]", BOOTS },
     { "--crosscheck", "N", NUMBER, AT(machine.crosscheck), 1, UINT64_MAX, "execute every Nth block on Unicorn too", LOOKS },
     { "--limit-time", "SECONDS", SECONDS, AT(limit_seconds), 0, 0, "stop after so much virtual time", LOOKS },
     { "--serial", "stdio|file:F", TEXT, AT(serial), 0, 0, "COM1; typed bytes enter from a terminal, or if said [stdio]", LOOKS },
@@ -247,7 +249,7 @@ boot_options_looks(const char *name, bool *valued)
 int
 boot_options_parse(struct boot_options *o, int argc, char **argv)
 {
-    *o = (struct boot_options){ .append = "", .machine = { .ram_size = 512u << 20, .cpu_count = 1, .quantum = 1000,
+    *o = (struct boot_options){ .append = "", .machine = { .ram_size = 512u << 20, .cpu_count = 1,
                                                            .model = "intel-v3",
                                                            .rtc_epoch = 1300000000 } };
     o->argc = argc;
@@ -271,6 +273,9 @@ boot_options_parse(struct boot_options *o, int argc, char **argv)
         return cli_unusable("boot: --drive more than %d times", BOARD_DRIVES_MAX);
     for (unsigned i = 0; i < o->drives.count; i++)
         o->board.drive[o->board.drive_count++] = o->drives.item[i];
+    if (!o->machine.quantum) {
+        o->machine.quantum = o->machine.cpu_count == 1 && !o->machine.timing_approx ? QUANTUM_ALONE : QUANTUM;
+    }
     o->machine.tier = o->interpreter ? TIER_INTERPRETER : TIER_COMPILED;
     if (!cpu_model_find(o->machine.model, strcspn(o->machine.model, ",")))
         return unknown_model(o->machine.model);
