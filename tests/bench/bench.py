@@ -86,6 +86,16 @@ def workload(bench):
     return table(("mode", "MIPS", "of native", "floor", ""), body)
 
 
+def sse_workload(bench):
+    _, _, text = timed([sys.executable, ROOT / "tests/bench/sse_mips/compare.py", "--build", bench.build])
+    rows = {name: (mips, ratio) for name, mips, ratio in re.findall(r"(\w+)\s+(\d+) MIPS\s+1/([\d.]+)", text)}
+    floor = int(rows["tcg"][0]) if "tcg" in rows else None
+    return table(("who", "MIPS", "of native", "floor", ""),
+                 [(name, mips, f"1/{ratio}", *((f"TCG's {floor}", verdict(int(mips) >= floor))
+                                               if name == "hvlab" and floor else ("-", "-")))
+                  for name, (mips, ratio) in rows.items()])
+
+
 def packets(bench):
     body, peak = [], 0
     for mode in MODES:
@@ -169,7 +179,8 @@ def main():
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(arguments.build, folder, arguments.quick)
-        parts = {"host": host(), "workload": workload(bench), "packets": packets(bench)}
+        parts = {"host": host(), "workload": workload(bench), "sse": sse_workload(bench),
+                 "packets": packets(bench)}
         boot, sentences = linux_boot.measure(timed, bench.build)
         parts["linux"] = table(linux_boot.HEADER, boot) + "\n\n" + "\n".join(sentences)
         parts["operations"] = operations(bench)

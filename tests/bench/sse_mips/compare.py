@@ -46,7 +46,7 @@ class Runner:
         return json.loads(self.results.read_text())["instructions"]
 
 
-def measure(build, rounds=40, turns=3):
+def measure(build, rounds=100, turns=3):
     """[(who, MIPS, of native)]"""
     runner = Runner(pathlib.Path(build).resolve())
     who = ["native", "hvlab"] + (["tcg"] if shutil.which("qemu-system-x86_64") else [])
@@ -69,7 +69,7 @@ def measure(build, rounds=40, turns=3):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/gcc-release")
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--turns", type=int, default=3)
     arguments = parser.parse_args()
     for name, mips, ratio in measure(arguments.build, arguments.rounds, arguments.turns):
