@@ -119,7 +119,7 @@ static bool explained(enum kind kind, unsigned bits, const char *capstone, const
 static bool is_not_offered(const struct checker *k)
 {
     static const uint8_t groups[] = {
-        X86_GRP_3DNOW, X86_GRP_AVX512, X86_GRP_FMA4, X86_GRP_HLE, X86_GRP_RTM, X86_GRP_SSE3, X86_GRP_SSSE3, X86_GRP_SSE4A, X86_GRP_XOP, X86_GRP_CDI,
+        X86_GRP_3DNOW, X86_GRP_AVX512, X86_GRP_FMA4, X86_GRP_HLE, X86_GRP_RTM, X86_GRP_SSE4A, X86_GRP_XOP, X86_GRP_CDI,
         X86_GRP_ERI, X86_GRP_TBM, X86_GRP_SGX, X86_GRP_DQI, X86_GRP_BWI, X86_GRP_PFI, X86_GRP_VLX,
     };
     for (unsigned i = 0; i < sizeof groups; i++) {
