@@ -157,18 +157,25 @@ static enum exec_result take_interrupt(struct cpu *cpu)
     return cpu_deliver_event(cpu, &event, true);
 }
 
+/* What the virtualization layer makes of this boundary, in non-root operation. */
+static enum exec_result look_guest(struct cpu *cpu, bool interrupt)
+{
+    if (!cpu->nonroot) {
+        return EXEC_OK;
+    }
+    cpu->attention &= ~(uint32_t)ATTN_VTX;
+    return cpu->machine->vtx->pending(cpu, interrupt, cpu->attention & ATTN_NMI);
+}
+
 static enum exec_result look_external(struct cpu *cpu)
 {
     uint8_t vector;
     bool interrupt = apic_pending(cpu, &vector);
     bool nmi = cpu->attention & ATTN_NMI;
+    enum exec_result result = look_guest(cpu, interrupt);
 
-    if (cpu->nonroot) {
-        cpu->attention &= ~(uint32_t)ATTN_VTX;
-        enum exec_result result = cpu->machine->vtx->pending(cpu, interrupt, nmi);
-        if (result != EXEC_OK) {
-            return result;
-        }
+    if (result != EXEC_OK) {
+        return result;
     }
     if (nmi && !cpu->nmi_blocked && !cpu->shadow_movss && !cpu->shadow_sti) {
         return take_nmi(cpu);
@@ -202,7 +209,11 @@ enum exec_result cpu_look(struct cpu *cpu)
     if (cpu->activity == SHUTDOWN && !cpu->nonroot) {
         return EXEC_OK; /* only INIT and RESET leave it here; the machine has stopped */
     }
-    if (cpu->attention & ATTN_DB) {
+    if (cpu->attention & ATTN_DB && cpu->pending_db) {
+        uint8_t vector;
+        result = look_guest(cpu, apic_pending(cpu, &vector)); /* the monitor trap flag comes before debug traps */
+    }
+    if (result == EXEC_OK && cpu->attention & ATTN_DB) {
         result = look_debug(cpu);
     }
     if (result == EXEC_OK && cpu->attention & (ATTN_INTR | ATTN_NMI | ATTN_VTX)) {

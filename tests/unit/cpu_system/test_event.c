@@ -443,9 +443,34 @@ static void init_and_sipi_start_a_processor_at_its_vector(void **state)
     fixture_free(f);
 }
 
+static enum exec_result monitor_trap_exits(struct cpu *cpu, bool interrupt, bool nmi)
+{
+    (void)cpu, (void)interrupt, (void)nmi;
+    return EXEC_VMEXIT;
+}
+
+static void a_guests_monitor_trap_comes_before_its_debug_trap(void **state)
+{
+    static const struct vtx_ops ops = { .pending = monitor_trap_exits };
+    struct fixture *f = fixture_new(1);
+
+    (void)state;
+    fixture_long_mode(f, 0);
+    f->machine.vtx = &ops;
+    f->cpu->nonroot = true;
+    f->cpu->pending_db = DR6_BS;
+    f->cpu->attention = ATTN_DB;
+    assert_int_equal(cpu_look(f->cpu), EXEC_VMEXIT);
+    assert_int_equal(f->cpu->pending_db, DR6_BS);
+    assert_int_equal(f->cpu->rip, AT_CODE);
+    f->cpu->nonroot = false;
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_guests_monitor_trap_comes_before_its_debug_trap),
         cmocka_unit_test(a_fault_pushes_the_manuals_frame),
         cmocka_unit_test(trap_gates_leave_if_alone_and_software_interrupts_return_behind),
         cmocka_unit_test(from_ring_3_the_stack_comes_from_the_tss),
