@@ -47,6 +47,23 @@ static void slices_do_not_change_what_happens(void **unused)
     }
 }
 
+GUEST(guest_compare_and_jump, "mov $1, %eax\n cmp $1, %eax\n jne 1f\n mov $2, %ebx\n jmp 2f\n 1: mov $3, %ebx\n 2: nop");
+
+/* An interrupt between compare and jump: IRET brings the flags back as a value, not as a compare's operands. */
+static void flags_restored_in_the_middle_of_a_block_are_read(void **unused)
+{
+    struct fixture *f = fixture_new(false);
+    (void)unused;
+    LOAD(f, guest_compare_and_jump);
+    cpu_run(f->cpu, f->cpu->now + 2);
+    uint64_t flags = cpu_rflags(f->cpu);
+    cpu_set_rflags(f->cpu, flags ^ 0x8d5);
+    cpu_set_rflags(f->cpu, flags);
+    fixture_go_on(f, 1000);
+    assert_int_equal(f->cpu->gpr[RBX], 2);
+    fixture_free(f);
+}
+
 static void a_functional_budget_is_exact_to_the_instruction(void **unused)
 {
     struct fixture *f = fixture_new(false);
@@ -467,6 +484,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slices_do_not_change_what_happens),
+        cmocka_unit_test(flags_restored_in_the_middle_of_a_block_are_read),
         cmocka_unit_test(a_functional_budget_is_exact_to_the_instruction),
         cmocka_unit_test(flags_replaced_where_a_block_was_left_count),
         cmocka_unit_test(steps_add_up_to_a_run),
