@@ -67,6 +67,22 @@ static void cpuid_is_the_models_table(void **state)
     }
 }
 
+static void nothing_a_model_wants_is_masked(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; cpu_model_at(i); i++) {
+        const struct cpu_model *model = cpu_model_at(i);
+        struct fixture *f = fixture_new(1);
+        fixture_model(f, model->name, true);
+        for (unsigned n = 0; n < model->feature_count; n++) {
+            if (!cpu_has(f->cpu, (enum cpu_feature)model->features[n])) {
+                fail_msg("%s lacks %s", model->name, cpu_feature_name((enum cpu_feature)model->features[n]));
+            }
+        }
+        fixture_free(f);
+    }
+}
+
 static void no_hypervisor_is_claimed(void **state)
 {
     (void)state;
@@ -165,6 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cpuid_is_the_models_table),
+        cmocka_unit_test(nothing_a_model_wants_is_masked),
         cmocka_unit_test(no_hypervisor_is_claimed),
         cmocka_unit_test(the_command_line_changes_a_model),
         cmocka_unit_test(vendors_differ_in_fast_system_calls),
