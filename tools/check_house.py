@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-SOFTWARE = ("hv/", "vmbus/", "vsp/", "vswitch/", "guests/")
+SOFTWARE = ("hv/", "vmbus/", "vsp/", "vswitch/", "guests/", "firmware/")
 SILICON = ("sim/", "nic-model/", "traces/")
 FILE_LINES_MAX = 800
 FUNCTION_LINES_MAX = 100
