@@ -50,7 +50,7 @@ def sealed(kind, what):
         archive.program("stress-ng")
         archive.file("stress", STRESS.encode())
     else:
-        for name in ("openssl", "sqlite3", "gzip", "sha256sum", "sha512sum", "md5sum", "seq", "sed"):
+        for name in ("dash", "openssl", "sqlite3", "gzip", "sha256sum", "sha512sum", "md5sum", "seq", "sed"):
             archive.program(name)
         python = subprocess.run(["/usr/bin/python3", "-c", "import sys; print(sys.version_info[1])"], capture_output=True, text=True).stdout.strip()
         archive.program("/usr/bin/python3")
@@ -137,7 +137,8 @@ def test_gdb(kind, cpus, model, more):
     address = {line.split()[2]: int(line.split()[0], 16) for line in plain["symbols"].splitlines()}
     with tempfile.TemporaryDirectory(prefix="hvlab-gdb-") as folder:
         again = pathlib.Path(folder, "results.json")
-        command = [HVLAB, "boot", guest.kernel(kind), "--initrd", guest.initramfs(kind), "--append", "console=ttyS0 quiet nokaslr -- symbols hello",
+        append = "console=ttyS0 quiet nokaslr -- symbols hello"
+        command = [HVLAB, "boot", guest.kernel(kind), "--initrd", guest.initramfs(kind), "--append", append,
                    "--cpus", cpus, *(["--cpu", model] if model else []), "--serial", f"file:{folder}/console", "--results", again, "--gdb", ":0", *more]
         run = subprocess.Popen([str(c) for c in command], stderr=subprocess.PIPE, text=True)
         port = re.search(r"target remote :(\d+)", run.stderr.readline())[1]
@@ -157,14 +158,29 @@ def test_gdb(kind, cpus, model, more):
 TESTS = {"boot": test_boot, "disk": test_disk, "programs": test_programs, "stress": test_stress, "gdb": test_gdb}
 
 
+def everything():
+    for kind in guest.KERNELS:
+        for model in ("intel-v3", "amd-v3", "intel-v2", "amd-v2"):
+            for cpus in ("1", "2", "4", "8"):
+                test_boot(kind, cpus, model, ())
+                test_disk(kind, cpus, model, ())
+    for model in ("intel-v3", "amd-v3", "intel-v2", "amd-v2"):
+        test_programs("cloud", "2", model, ())
+        test_stress("cloud", "4", model, ())
+        test_gdb("cloud", "2", model, ())
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("test", choices=TESTS)
+    parser.add_argument("test", choices=[*TESTS, "all"])
     parser.add_argument("--kernel", default="cloud")
     parser.add_argument("--cpus", default="1")
     parser.add_argument("--cpu", default="")
     parser.add_argument("more", nargs="*", help="further options for hvlab boot, behind --")
     options = parser.parse_args()
+    if options.test == "all":
+        everything()
+        return
     for kind in options.kernel.split(","):
         for model in options.cpu.split(","):
             for cpus in options.cpus.split(","):
