@@ -487,7 +487,7 @@ s3_lasts_until_an_enabled_wake_event(void **unused)
 {
     (void)unused;
     struct machine *m = patient_machine();
-    uint64_t rsdp = platform_rsdp(m->platform), xsdt, fadt, facs = 0;
+    uint64_t rsdp = platform_rsdp(m->platform), xsdt = 0, fadt = 0, facs = 0;
     assert_true(mem_read(m->mem, rsdp + 24, &xsdt, 8) && mem_read(m->mem, xsdt + 36, &fadt, 8));
     assert_true(mem_read(m->mem, fadt + 36, &facs, 4));
     assert_true(mem_write(m->mem, facs + 12, &(uint32_t){ 0x12345 }, 4));
