@@ -10,7 +10,7 @@
 #include "sim/cli/nearest.h"
 #include "sim/cpu/model/model.h"
 
-enum { QUANTUM = 1000, QUANTUM_ALONE = 50000 }; /* [cycles]; nobody waits for one alone */
+enum { QUANTUM = 4000, QUANTUM_ALONE = 50000 }; /* [cycles]; nobody waits for one alone */
 
 enum kind {
     FLAG,    /* bool; takes no value */
@@ -48,7 +48,7 @@ static const struct option_row rows[] = {
     { "--no-test-devices", "", FLAG, AT(board.no_test_devices), 0, 0, "without the ports and memory that test suites expect", BOOTS },
     { "--timing", "functional|approx", CHOICE, AT(machine.timing_approx), 0, 0, "how time is charged [functional]", BOOTS },
     { "--tier", "compiled|interpreter", CHOICE, AT(interpreter), 0, 0, "how functional timing runs code [compiled]", LOOKS },
-    { "--quantum", "CYCLES", NUMBER, AT(machine.quantum), 1, 1000000000, "processors' turn [1000; 50000 for one alone]", BOOTS },
+    { "--quantum", "CYCLES", NUMBER, AT(machine.quantum), 1, 1000000000, "processors' turn [4000; 50000 for one alone]", BOOTS },
     { "--crosscheck", "N", NUMBER, AT(machine.crosscheck), 1, UINT64_MAX, "execute every Nth block on Unicorn too", LOOKS },
     { "--limit-time", "SECONDS", SECONDS, AT(limit_seconds), 0, 0, "stop after so much virtual time", LOOKS },
     { "--serial", "stdio|file:F", TEXT, AT(serial), 0, 0, "COM1; typed bytes enter from a terminal, or if said [stdio]", LOOKS },

@@ -80,7 +80,7 @@ def workload(bench):
     _, _, text = timed([bench.build / "tests/bench/cpu_mips/cpu_mips"])
     native = re.search(r"native (\d+) MIPS", text)[1]
     body = [("native", native, "1", "-", "-")]
-    for mode, floor in (("functional", 7), ("approximate", 20)):
+    for mode, floor in (("functional", 7), ("interpreted", 7), ("approximate", 20)):
         mips, ratio = re.search(mode + r"\s+(\d+) MIPS\s+1/([\d.]+)", text).groups()
         body.append((mode, mips, f"1/{ratio}", f"1/{floor}", verdict(float(ratio) <= floor)))
     return table(("mode", "MIPS", "of native", "floor", ""), body)

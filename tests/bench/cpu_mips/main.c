@@ -1,4 +1,4 @@
-/* How fast the processor is: the workload natively and as a guest, functional and timed.
+/* How fast the processor is: the workload natively and as a guest: functional on both tiers, and timed.
  *
  *   cpu_mips [image [rounds]]
  *
@@ -83,10 +83,11 @@ static void boot(struct machine *m, uint64_t entry, unsigned rounds)
 
 struct outcome { double seconds; uint64_t value, instructions, cycles; };
 
-static struct outcome run_guest(const char *image, unsigned rounds, bool timed)
+static struct outcome run_guest(const char *image, unsigned rounds, bool timed, enum machine_tier tier)
 {
     char error[256];
-    const struct machine_config config = { .ram_size = RAM, .cpu_count = 1, .quantum = 100000, .timing_approx = timed };
+    const struct machine_config config = { .ram_size = RAM, .cpu_count = 1, .quantum = 100000, .timing_approx = timed,
+                                           .tier = tier };
     struct machine *m = machine_new(&config, error, sizeof error);
     if (!m) {
         fprintf(stderr, "%s\n", error);
@@ -132,20 +133,24 @@ int main(int argc, char **argv)
     const char *image = argc > 1 ? argv[1] : BENCH_IMAGE;
     unsigned rounds = argc > 2 ? (unsigned)atoi(argv[2]) : 10;
     bool timing = !getenv("HVLAB_NO_TIMING");
-    struct outcome native = { 0 }, functional = { 0 }, timed = { 0 };
+    struct outcome native = { 0 }, functional = { 0 }, interpreted = { 0 }, timed = { 0 };
 
     for (unsigned turn = 0; turn < TURNS; turn++) {
         keep_fastest(&native, run_native(rounds));
-        keep_fastest(&functional, run_guest(image, rounds, false));
+        keep_fastest(&functional, run_guest(image, rounds, false, TIER_COMPILED));
+        keep_fastest(&interpreted, run_guest(image, rounds, false, TIER_INTERPRETER));
         if (timing) {
-            keep_fastest(&timed, run_guest(image, rounds, true));
+            keep_fastest(&timed, run_guest(image, rounds, true, TIER_INTERPRETER));
         }
     }
     double count = (double)functional.instructions, native_mips = count / native.seconds / 1e6;
     printf("%.0f instructions, native %.0f MIPS\n", count, native_mips);
     printf("functional   %6.0f MIPS  1/%.1f of native\n", count / functional.seconds / 1e6,
            functional.seconds / native.seconds);
-    bool same = functional.value == native.value;
+    printf("interpreted  %6.0f MIPS  1/%.1f of native\n", count / interpreted.seconds / 1e6,
+           interpreted.seconds / native.seconds);
+    bool same = functional.value == native.value && interpreted.value == native.value &&
+                interpreted.instructions == functional.instructions;
     if (timing) {
         printf("approximate  %6.0f MIPS  1/%.1f of native  %.2f cycles per instruction\n",
                count / timed.seconds / 1e6, timed.seconds / native.seconds, (double)timed.cycles / count);
