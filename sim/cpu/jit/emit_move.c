@@ -274,13 +274,16 @@ static void move_half(struct translation *t, const struct insn *r, int bits, uns
 /* What is known of an xmm register that a move wrote; 'before' is from before it. */
 static void know_moved(struct translation *t, const struct insn *r, unsigned op, struct sse_known before)
 {
-    uint16_t bit = (uint16_t)(1u << r->dst);
-    bool low64 = before.low64 >> r->src & 1, low32 = before.low32 >> r->src & 1;
-
     if (op == SSE_TO_GPR) {
         return;
     }
     sse_written(t, r->dst);
+    if (op == SSE_FROM_GPR) { /* 'src' is a slot */
+        return;
+    }
+    uint16_t bit = (uint16_t)(1u << r->dst);
+    bool low64 = before.low64 >> r->src & 1, low32 = before.low32 >> r->src & 1;
+
     if (op == SSE_WHOLE || op == SSE_QUAD || op == SSE_LOW8) {
         t->known.low64 |= low64 ? bit : 0;
     }
