@@ -155,7 +155,29 @@ def test_gdb(kind, cpus, model, more):
     say(f"{kind} {model} {cpus} cpus: gdb stops in sys_reboot at {address['__x64_sys_reboot']:#x}, steps, and is not noticed")
 
 
-TESTS = {"boot": test_boot, "disk": test_disk, "programs": test_programs, "stress": test_stress, "gdb": test_gdb}
+def tool(image, words, *more, limit):
+    """What a firmware-less tool says on COM1 until the time is up."""
+    with tempfile.TemporaryDirectory(prefix="hvlab-tool-") as folder:
+        console = pathlib.Path(folder, "console")
+        done = subprocess.run([str(x) for x in (HVLAB, "boot", image, "--limit-time", limit, "--memory", "128M", "--serial", f"file:{console}", *more)],
+                              capture_output=True, text=True, timeout=1500)
+        text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", " ", console.read_text(errors="replace"))
+        expect(f"the exit status ({done.stderr})", 124, done.returncode)
+        for word in words:
+            expect(f"{word!r} in {text[-1500:]!r}", True, word in text)
+
+
+def test_tools(kind, cpus, model, more):
+    """memtest86+ by its 64-bit entry, iPXE in real mode behind the BIOS."""
+    memtest = next((guest.package("memtest86+") / "boot").glob("memtest86+x64.bin"))
+    words = "console=ttyS0,115200 nosm nomch nobench nopause"
+    tool(memtest, ("Memtest86+ v6", "Testing", "Errors: 0"), "--display", "text", "--append", words, *more, limit="2")
+    ipxe = next(guest.package("ipxe").rglob("ipxe.lkrn"))
+    tool(ipxe, ("iPXE initialising devices", "Open Source Network Boot Firmware", "Features:"), *more, limit="2.5")
+    say("memtest86+ tests memory, iPXE comes up")
+
+
+TESTS = {"boot": test_boot, "disk": test_disk, "programs": test_programs, "stress": test_stress, "gdb": test_gdb, "tools": test_tools}
 
 
 def everything():

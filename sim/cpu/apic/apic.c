@@ -118,7 +118,7 @@ void apic_set_tpr(struct cpu *cpu, uint8_t tpr)
 
 uint32_t apic_id(const struct cpu *cpu)
 {
-    return apic_is_x2(cpu) ? cpu->index : cpu->index & 0xff;
+    return apic_is_x2(cpu) ? cpu->index : cpu->apic->id;
 }
 
 /* --- acceptance ------------------------------------------------------------------- */
@@ -203,6 +203,7 @@ void apic_free(struct cpu *cpu)
 void apic_reset(struct cpu *cpu, bool init)
 {
     if (!init) {
+        cpu->apic->id = (uint8_t)cpu->index; /* INIT leaves it: "Local APIC State After It Receives an INIT Reset" */
         cpu->msr.apic_base = APIC_BASE_RESET | APIC_BASE_ENABLE | (cpu->index == 0 ? APIC_BASE_BSP : 0);
     }
     reset_registers(cpu);
@@ -222,6 +223,7 @@ enum exec_result apic_base_write(struct cpu *cpu, uint64_t value)
     }
     cpu->msr.apic_base = value;
     if (!enable && old & APIC_BASE_ENABLE) {
+        cpu->apic->id = (uint8_t)cpu->index;
         reset_registers(cpu);
         look_again(cpu); /* LINT0 is INTR now */
     }
@@ -242,6 +244,7 @@ void apic_state(struct cpu *cpu, struct state *state)
 {
     struct apic *a = cpu->apic;
 
+    STATE_VISIT(state, a->id);
     STATE_VISIT(state, a->tpr);
     STATE_VISIT(state, a->ldr);
     STATE_VISIT(state, a->dfr);

@@ -45,6 +45,7 @@ struct apic_ipi {
 
 struct apic {
     uint32_t tpr, ldr, dfr, svr;
+    uint8_t id;                     /* in xAPIC mode; that of x2APIC mode is the processor's number */
     uint32_t esr, esr_pending;      /* latched by a write; collected since */
     uint32_t lvt[LVT_COUNT];
     uint32_t irr[8], isr[8], tmr[8];

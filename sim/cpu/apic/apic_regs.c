@@ -1,6 +1,7 @@
 /* The two ways to the APIC's registers: page and MSRs. */
 #include "sim/base/trace.h"
 #include "sim/cpu/apic/apic_priv.h"
+#include "sim/cpu/model/model.h"
 #include "sim/machine.h"
 
 enum access { NO, RO, WO, RW };
@@ -37,7 +38,7 @@ static uint32_t read_register(const struct cpu *cpu, unsigned number)
         return a->lvt[number - REG_LVT_TIMER];
     }
     switch (number) {
-    case REG_ID: return apic_is_x2(cpu) ? cpu->index : cpu->index << 24;
+    case REG_ID: return apic_is_x2(cpu) ? cpu->index : (uint32_t)a->id << 24;
     case REG_VERSION: return APIC_VERSION;
     case REG_TPR: return a->tpr;
     case REG_PPR: return apic_ppr(cpu);
@@ -98,6 +99,11 @@ static void write_register(struct cpu *cpu, unsigned number, uint32_t value)
         return;
     }
     switch (number) {
+    case REG_ID:
+        if (!cpu_has(cpu, CPU_X2APIC)) {
+            a->id = (uint8_t)(value >> 24);
+        }
+        break;
     case REG_TPR: apic_set_tpr(cpu, (uint8_t)value); break;
     case REG_EOI: apic_eoi(cpu); break;
     case REG_LDR: a->ldr = value & 0xff000000u; break;

@@ -656,6 +656,29 @@ static void the_page_is_empty_while_the_apic_is_disabled_or_in_x2apic_mode(void 
     fixture_free(f);
 }
 
+/* "Local APIC ID": writable before x2APIC came. */
+static void the_xapic_id_can_be_changed_where_x2apic_is_not_reported(void **state)
+{
+    struct fixture *f = enabled(2);
+    struct cpu *cpu = f->machine.cpu[1];
+
+    (void)state;
+    set(cpu, ID, 7u << 24);
+    assert_int_equal(reg(cpu, ID), 1u << 24);
+    fixture_model(f, "intel-v3,-X2APIC", false);
+    set(cpu, ID, 7u << 24);
+    assert_int_equal(reg(cpu, ID), 7u << 24);
+    const struct apic_message to_7 = { .destination = 7, .vector = 0x40 }, to_1 = { .destination = 1, .vector = 0x41 };
+    assert_true(apic_deliver(&f->machine, &to_7));
+    assert_int_equal(vector_pending(cpu), 0x40);
+    assert_false(apic_deliver(&f->machine, &to_1));
+    apic_reset(cpu, true);
+    assert_int_equal(reg(cpu, ID), 7u << 24);
+    apic_reset(cpu, false);
+    assert_int_equal(reg(cpu, ID), 1u << 24);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -684,6 +707,7 @@ int main(void)
         cmocka_unit_test(an_extint_message_asks_the_external_controller_once),
         cmocka_unit_test(fixed_pins_are_edges_or_levels),
         cmocka_unit_test(lint1_delivers_nmis_when_unmasked),
+        cmocka_unit_test(the_xapic_id_can_be_changed_where_x2apic_is_not_reported),
         cmocka_unit_test(the_page_is_empty_while_the_apic_is_disabled_or_in_x2apic_mode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
