@@ -118,6 +118,8 @@ def test_disk(kind, cpus, model, more):
 def test_programs(kind, cpus, model, more):
     found, results = boot(kind, sealed(kind, "programs"), ["programs"], cpus, model, more, memory="1G", limit="3000")
     environment = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C", "HOME": "/tmp"}
+    if model and model.endswith("v2"):  # glibc's sin differs in the last bit without FMA
+        environment["GLIBC_TUNABLES"] = "glibc.cpu.hwcaps=-FMA,-AVX2,-FMA4,-AVX512F"
     for n, line in enumerate(PROGRAMS.splitlines(), 1):
         here = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, env=environment)
         expect(line, here.stdout + here.stderr, found.get(f"program{n}"))

@@ -158,6 +158,17 @@ static void send(struct cpu *cpu, const struct apic_message *m, int except)
     event_arm(cpu->machine->events, &ipi->event, cpu->now + time_fabric(cpu->machine, FABRIC_IPI, 0));
 }
 
+/* Software gave another processor the same xAPIC id. */
+static bool shared_id(const struct cpu *cpu, const struct apic_message *m)
+{
+    for (unsigned i = 0; !m->wide && i < cpu->machine->cpu_count; i++) {
+        if (i != cpu->index && matches(cpu->machine->cpu[i], m)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void apic_icr_write(struct cpu *cpu, uint32_t low, uint32_t destination)
 {
     unsigned shorthand = low >> 18 & 3;
@@ -178,6 +189,9 @@ void apic_icr_write(struct cpu *cpu, uint32_t low, uint32_t destination)
     bool own = shorthand == SHORTHAND_NONE && !m.logical && m.destination == apic_id(cpu);
     if (shorthand == SHORTHAND_SELF || own) { /* never leaves the processor */
         accept(cpu, &m);
+        if (own && shared_id(cpu, &m)) {
+            send(cpu, &m, (int)cpu->index);
+        }
         return;
     }
     if (shorthand != SHORTHAND_NONE) {

@@ -672,6 +672,12 @@ static void the_xapic_id_can_be_changed_where_x2apic_is_not_reported(void **stat
     assert_true(apic_deliver(&f->machine, &to_7));
     assert_int_equal(vector_pending(cpu), 0x40);
     assert_false(apic_deliver(&f->machine, &to_1));
+    set(f->cpu, ID, 7u << 24); /* two with one id: both are meant */
+    set(f->cpu, ICR_HIGH, 7u << 24);
+    set(f->cpu, ICR, 0x4042);
+    pass(f, 1000000);
+    assert_int_equal(vector_pending(f->cpu), 0x42);
+    assert_int_equal(vector_pending(cpu), 0x42);
     apic_reset(cpu, true);
     assert_int_equal(reg(cpu, ID), 7u << 24);
     apic_reset(cpu, false);
