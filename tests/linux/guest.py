@@ -27,6 +27,8 @@ def package(name):
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
     wanted = name
+    if subprocess.run(["apt-cache", "show", name], capture_output=True).returncode:  # no lists on this machine yet
+        subprocess.run([*(["sudo"] if os.getuid() else []), "apt-get", "update", "-qq"], check=False)
     if name in KERNELS.values():
         depends = subprocess.run(["apt-cache", "depends", name], capture_output=True, text=True, check=True).stdout
         wanted = re.search(r"Depends: (linux-image-\S+)", depends)[1]
