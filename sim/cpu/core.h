@@ -134,6 +134,5 @@ void core_run_one(struct cpu *c, const struct insn *r);
 struct insn *core_run_stretch(struct cpu *c, struct insn *r, unsigned count);
 /* Linear address as rip: relative to CS outside 64-bit mode. */
 uint64_t core_rip(const struct cpu *c, uint64_t linear);
-uint64_t core_fetch_linear(const struct cpu *c); /* of cpu->rip */
 
 #endif

@@ -46,4 +46,10 @@ struct core_debug {
 void core_debug_set(struct cpu *, const struct core_debug *); /* copies; NULL: none */
 void core_debug_step(struct cpu *, bool on);
 
+/* Linear address of cpu->rip. */
+uint64_t core_fetch_linear(const struct cpu *);
+/* The bytes of the instruction at a linear address, and what follows, as far as they are mapped; returns how many. */
+enum { CORE_CODE_MAX = 15 };
+unsigned core_peek_code(struct cpu *, uint64_t linear, uint8_t bytes[CORE_CODE_MAX]);
+
 #endif

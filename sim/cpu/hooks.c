@@ -23,6 +23,16 @@ void core_debug_set(struct cpu *c, const struct core_debug *debug)
     code_cache_drop_all(c->machine);
 }
 
+unsigned core_peek_code(struct cpu *c, uint64_t linear, uint8_t bytes[CORE_CODE_MAX])
+{
+    unsigned have = 0;
+
+    while (have < CORE_CODE_MAX && cpu_peek(c, linear + have, bytes + have, 1)) {
+        have++;
+    }
+    return have;
+}
+
 void core_debug_step(struct cpu *c, bool on)
 {
     c->core->stepping = on;

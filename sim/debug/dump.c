@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "sim/cpu/core_hooks.h"
 #include "sim/cpu/cpu.h"
 #include "sim/debug/disasm.h"
 
@@ -48,15 +49,12 @@ static void dump_segments(FILE *out, const struct cpu *c)
 
 static void dump_code(FILE *out, struct cpu *c)
 {
-    uint64_t at = c->mode & MODE_LONG64 ? c->rip : (uint32_t)(c->seg[CS].base + c->rip);
+    uint64_t at = core_fetch_linear(c);
 
     for (unsigned i = 0; i < LINES_OF_CODE; i++) {
-        uint8_t bytes[DISASM_LENGTH_MAX];
-        unsigned have = 0;
+        uint8_t bytes[CORE_CODE_MAX];
+        unsigned have = core_peek_code(c, at, bytes);
         char text[256];
-        while (have < sizeof bytes && cpu_peek(c, at + have, bytes + have, 1)) {
-            have++;
-        }
         if (!have) {
             fprintf(out, "  %c %016" PRIx64 "  (not mapped)\n", i ? ' ' : '>', at);
             return;

@@ -48,11 +48,6 @@ static void serve(struct gdb *g, unsigned cpu, int signal_number, const char *wh
 
 /* --- stopping and going on ---------------------------------------------------------- */
 
-static uint64_t linear_rip(const struct cpu *c)
-{
-    return c->mode & MODE_LONG64 ? c->rip : (uint32_t)(c->seg[CS].base + c->rip);
-}
-
 static bool just_left(const struct gdb *g, const struct cpu *c)
 {
     return g->left.valid && g->left.cpu == c->index && g->left.rip == c->rip && g->left.instructions == c->instructions;
@@ -69,7 +64,7 @@ static void remember_leaving(struct gdb *g, const struct cpu *c)
 static void on_breakpoint(void *ctx, struct cpu *c)
 {
     struct gdb *g = ctx;
-    uint64_t here = linear_rip(c);
+    uint64_t here = core_fetch_linear(c);
 
     if (g->connection.fd < 0 || just_left(g, c)) {
         return;

@@ -38,21 +38,13 @@ struct debug_log {
 
 /* --- what the core tells ------------------------------------------------------------- */
 
-static uint64_t linear_rip(const struct cpu *c)
-{
-    return c->mode & MODE_LONG64 ? c->rip : (uint32_t)(c->seg[CS].base + c->rip);
-}
-
 static void print_code(struct debug_log *log, struct cpu *c)
 {
-    uint64_t at = linear_rip(c);
-    uint8_t bytes[DISASM_LENGTH_MAX];
-    unsigned have = 0;
+    uint64_t at = core_fetch_linear(c);
+    uint8_t bytes[CORE_CODE_MAX];
+    unsigned have = core_peek_code(c, at, bytes);
     struct disasm_line line = { .text = "(not mapped)" };
 
-    while (have < sizeof bytes && cpu_peek(c, at + have, bytes + have, 1)) {
-        have++;
-    }
     if (have) {
         disasm_decode(log->disasm, disasm_bits(c->mode), at, bytes, have, &line);
     }
@@ -71,7 +63,7 @@ static void before_block(void *ctx, struct cpu *c)
     if (log->core & WANT_BLOCK) {
         print_code(log, c);
     }
-    log->kept[c->index].rip[log->kept[c->index].count++ % BRANCHES_KEPT] = linear_rip(c);
+    log->kept[c->index].rip[log->kept[c->index].count++ % BRANCHES_KEPT] = core_fetch_linear(c);
 }
 
 /* --- life ------------------------------------------------------------------------------ */

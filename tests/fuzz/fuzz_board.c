@@ -4,11 +4,9 @@
  *
  * Input: operations of 8 bytes: what, where (24 bits), value (32 bits). */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "sim/base/event.h"
-#include "sim/base/state.h"
+#include "fuzz_machine.h"
 #include "sim/mem/mem.h"
 #include "sim/platform/board.h"
 #include "sim/platform/input.h"
@@ -41,15 +39,6 @@ rig_free(struct rig *r)
 {
     board_free(r->board);
     machine_free(r->m);
-}
-
-static void
-pass_time(struct rig *r, unsigned steps)
-{
-    while (steps-- && event_queue_next_due(r->m->events) != EVENT_NEVER) {
-        r->m->now = event_queue_next_due(r->m->events);
-        event_queue_run(r->m->events, r->m->now);
-    }
 }
 
 static void
@@ -108,7 +97,7 @@ operation(struct rig *r, const uint8_t op[8])
         break;
     default:
         wr32(r->m, 0x1000 + (where & 0x3C), value);
-        pass_time(r, where % 16);
+        fuzz_pass_time(r->m, where % 16);
         break;
     }
 }
@@ -117,17 +106,7 @@ static void
 check_save_and_load(struct rig *r)
 {
     struct rig n = rig_new();
-    struct state *s = state_new_save();
-    machine_state(r->m, s);
-    uint8_t *bytes;
-    size_t length;
-    state_save_end(s, &bytes, &length);
-    s = state_new_load(bytes, length);
-    machine_state(n.m, s);
-    if (state_load_end(s) || machine_hash(r->m) != machine_hash(n.m)) {
-        abort();
-    }
-    free(bytes);
+    fuzz_load_into(r->m, n.m);
     rig_free(&n);
 }
 

@@ -4,11 +4,9 @@
  *
  * Input: operations of 8 bytes: what, where (24 bits), value (32 bits). */
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "sim/base/event.h"
-#include "sim/base/state.h"
+#include "fuzz_machine.h"
 #include "sim/mem/mem.h"
 #include "sim/platform/disk.h"
 #include "sim/platform/nvme.h"
@@ -75,15 +73,6 @@ command(struct rig *r, uint32_t where, uint32_t value)
 }
 
 static void
-pass_time(struct rig *r, unsigned steps)
-{
-    while (steps-- && event_queue_next_due(r->m->events) != EVENT_NEVER) {
-        r->m->now = event_queue_next_due(r->m->events);
-        event_queue_run(r->m->events, r->m->now);
-    }
-}
-
-static void
 operation(struct rig *r, const uint8_t op[8])
 {
     uint32_t where = op[1] | (uint32_t)op[2] << 8 | (uint32_t)op[3] << 16, value;
@@ -108,7 +97,7 @@ operation(struct rig *r, const uint8_t op[8])
         enable(r);
         break;
     default:
-        pass_time(r, where % 64);
+        fuzz_pass_time(r->m, where % 64);
         break;
     }
 }
@@ -117,17 +106,7 @@ static void
 check_save_and_load(struct rig *r)
 {
     struct rig n = rig_new();
-    struct state *s = state_new_save();
-    machine_state(r->m, s);
-    uint8_t *bytes;
-    size_t length;
-    state_save_end(s, &bytes, &length);
-    s = state_new_load(bytes, length);
-    machine_state(n.m, s);
-    if (state_load_end(s) || machine_hash(r->m) != machine_hash(n.m)) {
-        abort();
-    }
-    free(bytes);
+    fuzz_load_into(r->m, n.m);
     rig_free(&n);
 }
 
@@ -140,7 +119,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (; size >= 8; data += 8, size -= 8) {
         operation(&r, data);
     }
-    pass_time(&r, STEPS_MAX);
+    fuzz_pass_time(r.m, STEPS_MAX);
     if (check) {
         check_save_and_load(&r);
     }

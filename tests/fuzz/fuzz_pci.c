@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim/base/state.h"
+#include "fuzz_machine.h"
 #include "sim/mem/mem.h"
 #include "sim/platform/msix.h"
 #include "sim/platform/pci.h"
@@ -126,17 +126,7 @@ check_save_and_load(struct card *a, struct machine *m)
             vf_toggle(a, m, i, 0);
         }
     }
-    struct state *s = state_new_save();
-    machine_state(m, s);
-    uint8_t *bytes;
-    size_t length;
-    state_save_end(s, &bytes, &length);
-    s = state_new_load(bytes, length);
-    machine_state(n, s);
-    if (state_load_end(s) || machine_hash(m) != machine_hash(n)) {
-        abort();
-    }
-    free(bytes);
+    fuzz_load_into(m, n);
     machine_free(n);
 }
 
