@@ -67,7 +67,7 @@ static uint64_t
 place(struct writer *w, const void *bytes, uint32_t size, uint32_t align)
 {
     uint64_t at = (w->next + align - 1) & -(uint64_t)align;
-    assert(at + size <= ACPI_TABLES_END);
+    assert(at + size <= ACPI_TABLES_BASE + ACPI_TABLES_SIZE);
     bool ok = mem_write(w->machine->mem, at, bytes, size);
     assert(ok && "conventional memory is always there");
     (void)ok;

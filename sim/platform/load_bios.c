@@ -35,7 +35,11 @@ place_bios(struct load *l, const uint8_t block[BIOS_BOOT_SIZE])
     if (bios->size != BIOS_SIZE || (memcpy(&magic, bios->bytes, 4), magic != BIOS_BOOT_MAGIC_VALUE)) {
         return load_fail(l, "%s is not the BIOS that belongs to this program", bios->name);
     }
-    return mem_write(l->machine->mem, BIOS_BASE, bios->bytes, BIOS_SIZE) && mem_write(l->machine->mem, BIOS_BASE, block, BIOS_BOOT_SIZE);
+    const uint32_t behind = BIOS_SMBIOS_ENTRY + BIOS_SMBIOS_ENTRY_SIZE; /* what stands there already is for software, too */
+    struct mem *mem = l->machine->mem;
+    return mem_write(mem, BIOS_BASE, bios->bytes, BIOS_SMBIOS_ENTRY) &&
+           mem_write(mem, BIOS_BASE + behind, bios->bytes + behind, BIOS_SIZE - behind) &&
+           mem_write(mem, BIOS_BASE, block, BIOS_BOOT_SIZE);
 }
 
 /* --- kernels with a real-mode entry ------------------------------------------------------- */

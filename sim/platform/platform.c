@@ -18,6 +18,7 @@
 #include "sim/platform/pit.h"
 #include "sim/platform/power.h"
 #include "sim/platform/rtc.h"
+#include "sim/platform/smbios.h"
 #include "sim/platform/uart.h"
 #include "sim/platform/vtd.h"
 #include "spec/platform/memory_map.h"
@@ -345,6 +346,7 @@ platform_new(struct machine *m)
     m->fpu_error = fpu_error;
     map_regions(p);
     p->acpi = acpi_tables_write(m);
+    smbios_write(m, SMBIOS_BASE, SMBIOS_BASE + SMBIOS_SIZE);
     firmware_set_up_processors(m);
     return p;
 }

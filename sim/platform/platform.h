@@ -8,7 +8,7 @@
  *   COM1, COM2 16550 (uart.h)   RTC/CMOS (rtc.h)   PIT and port 61H (pit.h)
  *   HPET (hpet.h)    8259 pair (pic.h)    I/O APIC (ioapic.h)
  *   power, reset, exit, PM timer (power.h)
- *   PCI host bridge (pci.h)     VT-d (vtd.h)       ACPI tables (acpi.h)
+ *   PCI host bridge (pci.h)     VT-d (vtd.h)       ACPI tables (acpi.h), SMBIOS (smbios.h)
  *
  * Interrupt lines have the ISA numbers.  Line n is input n of the I/O APIC and,
  * below 16, of the 8259 pair, with two exceptions: line 0 is input 2 of the

@@ -24,6 +24,10 @@
 #define BIOS_BOOT_CONSOLE 0x1C    /* u32: 1 = what INT 10H writes goes to COM1 too, and COM1's input to INT 16H */
 #define BIOS_BOOT_SIZE 0x20
 
+/* The entry point of SMBIOS, which is not the BIOS's: 24 bytes of the segment that the image leaves zero. */
+#define BIOS_SMBIOS_ENTRY 0xFFC0
+#define BIOS_SMBIOS_ENTRY_SIZE 0x18
+
 #define BIOS_BOOT_MAGIC_VALUE 0x534F4942 /* "BIOS" */
 #define BIOS_BOOT_NONE 0      /* says that there is nothing to start, and halts */
 #define BIOS_BOOT_REAL 1      /* far jump in real-address mode */

@@ -4,6 +4,7 @@
  *   0x00010000     boot information of the multiboot loaders (up to 0x9F000)
  *   0x000A0000     plain RAM, reported as reserved; VGA's text if there is one
  *   0x000E0000     ACPI tables, RSDP first (128 KiB, reserved)
+ *   0x000E8000     SMBIOS structures; their entry point is in the BIOS segment
  *   0x00100000     RAM up to the hole
  *   0xC0000000     32-bit BAR window (512 MiB)
  *   0xE0000000     PCI Express configuration space, ECAM (256 MiB: buses 0-255)
@@ -25,7 +26,10 @@
 #define BOOT_INFO_END 0x9F000ull
 #define LOW_RAM_END 0xA0000ull /* conventional memory ends; reserved up to 1 MiB */
 #define ACPI_TABLES_BASE 0xE0000ull
-#define ACPI_TABLES_END 0x100000ull
+#define ACPI_TABLES_SIZE 0x8000ull
+#define SMBIOS_BASE 0xE8000ull
+#define SMBIOS_SIZE 0x8000ull
+#define ACPI_TABLES_END 0x100000ull /* of all that is reserved there */
 #define MMIO32_BASE 0xC0000000ull
 #define MMIO32_SIZE 0x20000000ull
 #define ECAM_BASE 0xE0000000ull

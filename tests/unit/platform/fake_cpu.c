@@ -74,6 +74,7 @@ cpu_run(struct cpu *cpu, uint64_t until)
 }
 
 void cpu_reset(struct cpu *cpu, bool init) { (void)init; cpu->activity = cpu->index ? WAIT_SIPI : ACTIVE; }
+void cpu_cpuid(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]) { (void)cpu, (void)leaf, (void)subleaf; memset(out, 0, 16); }
 void cpu_wait(struct cpu *cpu, uint64_t cycles) { cpu->now += cycles; }
 void cpu_attend(struct cpu *cpu, uint32_t attn) { cpu->attention |= attn; }
 void cpu_monitor_look(struct cpu *cpu) { (void)cpu; }

@@ -1,4 +1,4 @@
-/* Claims about the ACPI tables: found as software finds them, sums right, and
+/* Claims about the ACPI and SMBIOS tables: found as software finds them, sums right, and
  * iasl takes them apart without complaint. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -149,6 +149,88 @@ mcfg_and_dmar_name_the_real_places(void **unused)
     machine_free(m);
 }
 
+/* --- SMBIOS ------------------------------------------------------------------------- */
+
+/* As an operating system does: every 16 bytes of 0xF0000-0xFFFFF. */
+static const uint8_t *
+find_smbios(struct machine *m)
+{
+    for (uint64_t spa = 0xF0000; spa < 0x100000; spa += 16) {
+        const uint8_t *p = mem_ram(m->mem, spa);
+        if (memcmp(p, "_SM3_", 5) == 0 && sum(p, p[6]) == 0) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+/* Behind a structure's strings. */
+static uint32_t
+smbios_next(const uint8_t *table, uint32_t at)
+{
+    at += table[at + 1];
+    while (table[at] || table[at + 1]) {
+        at++;
+    }
+    return at + 2;
+}
+
+/* Counts structures of a type; 'sum' adds a field of 4 bytes of each. */
+static unsigned
+smbios_count(struct machine *m, uint8_t type, uint32_t offset, uint64_t *total)
+{
+    const uint8_t *entry = find_smbios(m), *table = mem_ram(m->mem, get64(entry + 16));
+    unsigned count = 0;
+    for (uint32_t at = 0; at < get32(entry + 12); at = smbios_next(table, at)) {
+        count += table[at] == type;
+        *total += table[at] == type ? get32(table + at + offset) : 0;
+    }
+    return count;
+}
+
+static void
+smbios_structures_have_the_lengths_of_the_specification(void **unused)
+{
+    (void)unused;
+    static const struct { uint8_t type, length; } want[] = { /* DSP0134 3.2, each structure's "Length" */
+        { 0, 0x1A }, { 1, 0x1B }, { 2, 0x0F }, { 3, 0x16 }, { 4, 0x30 }, { 16, 0x17 }, { 17, 0x28 }, { 19, 0x1F }, { 32, 0x0B }, { 127, 4 },
+    };
+    struct machine *m = fake_machine(4, 16 * MIB);
+    const uint8_t *entry = find_smbios(m);
+    assert_non_null(entry);
+    const uint8_t *table = mem_ram(m->mem, get64(entry + 16));
+    uint32_t at = 0;
+    for (unsigned i = 0; i < sizeof want / sizeof *want; i++, at = smbios_next(table, at)) {
+        assert_int_equal(table[at], want[i].type);
+        assert_int_equal(table[at + 1], want[i].length);
+    }
+    assert_int_equal(at, get32(entry + 12));
+    machine_free(m);
+}
+
+static void
+smbios_tells_all_memory(void **unused)
+{
+    (void)unused;
+    static const struct { uint64_t ram; unsigned modules, ranges; } row[] = {
+        { 16 * MIB, 1, 1 }, { 3072 * MIB, 1, 1 }, { 4096 * MIB, 1, 2 }, { 20480 * MIB, 2, 2 },
+    };
+    for (unsigned i = 0; i < sizeof row / sizeof *row; i++) {
+        struct machine *m = fake_machine(1, row[i].ram);
+        uint64_t sizes = 0, ends = 0;
+        assert_int_equal(smbios_count(m, 17, 0x0C, &sizes), row[i].modules);
+        assert_int_equal(smbios_count(m, 19, 0x08, &ends), row[i].ranges);
+        machine_free(m);
+    }
+    struct machine *m = fake_machine(1, 16 * MIB);
+    uint64_t size = 0, end = 0;
+    smbios_count(m, 17, 0x0C, &size);
+    smbios_count(m, 19, 0x08, &end);
+    assert_int_equal(size & 0xFFFF, 16);
+    assert_int_equal(end, 16 * 1024 - 1);
+    machine_free(m);
+}
+
 static void
 disassemble(const char *signature, const uint8_t *table)
 {
@@ -200,6 +282,8 @@ main(void)
         cmocka_unit_test(the_madt_lists_each_processor),
         cmocka_unit_test(the_fixed_hardware_is_where_the_fadt_says),
         cmocka_unit_test(mcfg_and_dmar_name_the_real_places),
+        cmocka_unit_test(smbios_structures_have_the_lengths_of_the_specification),
+        cmocka_unit_test(smbios_tells_all_memory),
         cmocka_unit_test(iasl_takes_each_table_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
