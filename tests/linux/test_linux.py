@@ -1,6 +1,6 @@
 """Stock Debian kernels on hvlab: boot to userspace, use a disk, compute what the host computes.
 
-    test_linux.py boot|disk|programs|stress|tiers [--cpus N,..] [--cpu MODEL,..] [--kernel cloud,generic]
+    test_linux.py boot|disk|programs|firmware|stress|tools|gdb [--cpus N,..] [--cpu MODEL,..] [--kernel cloud,generic]
 
 The check runs small choices of these; `ctest -L long` runs every combination.
 """
@@ -126,6 +126,22 @@ def test_programs(kind, cpus, model, more):
     say(f"{kind} {model} {cpus} cpus: {len(PROGRAMS.splitlines())} programs print what they print on the host; {results['instructions'] / 1e9:.1f} G instructions")
 
 
+def test_firmware(kind, cpus, model, more):
+    """The firmware's tables, as the kernel and dmidecode read them."""
+    archive = guest.base_archive()
+    archive.program(str(guest.package("dmidecode") / "usr/sbin/dmidecode"))
+    found, _ = boot(kind, archive.write(guest.CACHE / "initramfs-firmware.cpio.gz"), ["firmware", "warnings"], cpus, model, more, quiet="loglevel=4")
+    expect("the kernel's DMI line", True, "DMI: hvlab hvlab PC" in found["dmi"])
+    listing = found["dmidecode"]
+    for word in ("invalid", "wrong", "bad", "truncated", "broken", "<out of spec>"):
+        expect(f"{word} in {listing}", False, word in listing.lower())
+    for line in ("System Information", "Processor Information", f"Core Count: {cpus}", "Size: 512 MB", "Maximum Capacity: 512 MB", "End Of Table"):
+        expect(f"{line} in {listing}", True, line in listing)
+    expect("the kernel's complaints about ACPI", "", found["acpi"])
+    expect("the kernel's warnings", "", found["warnings"])
+    say(f"{kind} {model} {cpus} cpus: {found['dmi'].splitlines()[-1].split('] ')[-1]}")
+
+
 def test_stress(kind, cpus, model, more):
     found, results = boot(kind, sealed(kind, "stress"), ["stress"], cpus, model, more, memory="1G", limit="3000")
     if not found["stress"].endswith("status 0\n") or "successful run" not in found["stress"]:
@@ -179,7 +195,7 @@ def test_tools(kind, cpus, model, more):
     say("memtest86+ tests memory, iPXE comes up")
 
 
-TESTS = {"boot": test_boot, "disk": test_disk, "programs": test_programs, "stress": test_stress, "gdb": test_gdb, "tools": test_tools}
+TESTS = {"boot": test_boot, "disk": test_disk, "programs": test_programs, "firmware": test_firmware, "stress": test_stress, "gdb": test_gdb, "tools": test_tools}
 
 
 def everything():
