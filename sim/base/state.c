@@ -1,8 +1,9 @@
 /* Saving, restoring and hashing machine state; see state.h.
  *
  * A saved state is a flat run of bytes in visiting order; a part is a 32-bit
- * length and its name.  A hash feeds exactly the bytes a save would write, so
- * equal saves have equal hashes and the reverse (but for collisions).
+ * length and its name.  A hash is fed the bytes a save would write, or for large
+ * state (memory) the visitor's digest of them, so equal saves have equal hashes
+ * and the reverse (but for collisions).
  */
 #include "sim/base/state.h"
 
@@ -184,6 +185,12 @@ state_hash_end(struct state *s)
     XXH3_freeState(s->hash);
     free(s);
     return digest;
+}
+
+uint64_t
+state_digest(const void *p, size_t size, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(p, size, seed);
 }
 
 struct state *

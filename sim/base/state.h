@@ -52,6 +52,8 @@ bool state_failed(const struct state *);
 
 struct state *state_new_hash(void);
 uint64_t state_hash_end(struct state *);               /* frees; XXH3-64 */
+/* XXH3-64 of bytes by themselves, for a visitor that remembers hashes of large state. */
+uint64_t state_digest(const void *, size_t size, uint64_t seed);
 struct state *state_new_save(void);                    /* grows in memory */
 /* Frees; '*bytes' is malloc'ed for the caller, '*size' its length [bytes]. */
 void state_save_end(struct state *, uint8_t **bytes, size_t *size);

@@ -34,6 +34,11 @@ struct mem {
     uint8_t *ram;
     uint64_t ram_size;  /* [bytes] */
     uint8_t *code_map;  /* one per RAM page */
+    uint8_t *written;        /* one per RAM page: may differ from page_hash */
+    uint32_t *written_page;  /* the pages with 'written' set, each once */
+    uint32_t written_count;
+    uint64_t *page_hash;     /* one per RAM page, as of the last hash; 0: all zeros */
+    uint64_t hash_sum;       /* of page_hash */
     struct span_table mmio;
     struct span_table port;
     void (*code_written)(void *ctx, uint64_t spa, size_t size);
@@ -58,7 +63,11 @@ mem_new(uint64_t ram_size)
         return NULL;
     }
     m->ram_size = ram_size;
-    m->code_map = calloc(ram_size / MEM_PAGE_SIZE, 1);
+    uint64_t pages = ram_size / MEM_PAGE_SIZE;
+    m->code_map = calloc(pages, 1);
+    m->written = calloc(pages, 1);
+    m->written_page = calloc(pages, sizeof *m->written_page);
+    m->page_hash = calloc(pages, sizeof *m->page_hash);
     /* Untouched pages cost nothing and read as zero. */
     void *ram = mmap(NULL, ram_size, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -66,7 +75,7 @@ mem_new(uint64_t ram_size)
     if (m->ram && ram_size >= HUGE_FROM) {
         madvise(ram, ram_size, MADV_HUGEPAGE); /* a wish; fewer faults and TLB misses of the host */
     }
-    if (!m->code_map || !m->ram) {
+    if (!m->code_map || !m->written || !m->written_page || !m->page_hash || !m->ram) {
         mem_free(m);
         return NULL;
     }
@@ -83,6 +92,9 @@ mem_free(struct mem *m)
         munmap(m->ram, m->ram_size);
     }
     free(m->code_map);
+    free(m->written);
+    free(m->written_page);
+    free(m->page_hash);
     free(m->mmio.row);
     free(m->port.row);
     free(m);
@@ -94,7 +106,7 @@ mem_ram_size(const struct mem *m)
     return m->ram_size;
 }
 
-uint8_t *
+const uint8_t *
 mem_ram_base(const struct mem *m)
 {
     return m->ram;
@@ -114,11 +126,37 @@ ram_offset(const struct mem *m, uint64_t spa)
     return offset < m->ram_size ? offset : UINT64_MAX;
 }
 
-uint8_t *
+const uint8_t *
 mem_ram(const struct mem *m, uint64_t spa)
 {
     uint64_t offset = ram_offset(m, spa);
     return offset == UINT64_MAX ? NULL : m->ram + offset;
+}
+
+static void
+note_written(struct mem *m, uint64_t index)
+{
+    if (!m->written[index]) {
+        m->written[index] = 1;
+        m->written_page[m->written_count++] = (uint32_t)index;
+    }
+}
+
+uint8_t *
+mem_ram_write(struct mem *m, uint64_t spa)
+{
+    uint64_t offset = ram_offset(m, spa);
+    if (offset == UINT64_MAX) {
+        return NULL;
+    }
+    note_written(m, offset / MEM_PAGE_SIZE);
+    return m->ram + offset;
+}
+
+bool
+mem_page_written(const struct mem *m, uint64_t index)
+{
+    return m->written[index];
 }
 
 uint64_t
@@ -388,13 +426,13 @@ mem_write(struct mem *m, uint64_t spa, const void *from, size_t size)
         return false;
     }
     uint64_t end = spa + size;
-    if (m->code_written) {
-        for (uint64_t page = spa & -MEM_PAGE_SIZE; page < end; page += MEM_PAGE_SIZE) {
-            if (m->code_map[mem_page_index(page)]) {
-                uint64_t first = page > spa ? page : spa;
-                uint64_t last = page + MEM_PAGE_SIZE < end ? page + MEM_PAGE_SIZE : end;
-                m->code_written(m->code_ctx, first, last - first);
-            }
+    for (uint64_t page = spa & -MEM_PAGE_SIZE; page < end; page += MEM_PAGE_SIZE) {
+        uint64_t index = mem_page_index(page);
+        note_written(m, index);
+        if (m->code_map[index] && m->code_written) {
+            uint64_t first = page > spa ? page : spa;
+            uint64_t last = page + MEM_PAGE_SIZE < end ? page + MEM_PAGE_SIZE : end;
+            m->code_written(m->code_ctx, first, last - first);
         }
     }
     memcpy(to, from, size);
@@ -430,6 +468,8 @@ load_pages(struct mem *m, struct state *s)
     }
     /* Fresh zero pages instead of writing zeros. */
     madvise(m->ram, m->ram_size, MADV_DONTNEED);
+    memset(m->page_hash, 0, pages * sizeof *m->page_hash);
+    m->hash_sum = 0;
     uint64_t next = 0;
     for (;;) {
         uint64_t index = UINT64_MAX;
@@ -441,9 +481,27 @@ load_pages(struct mem *m, struct state *s)
             state_fail(s, "page %llu is out of order or beyond RAM", (unsigned long long)index);
             return;
         }
+        note_written(m, index);
         state_bytes(s, m->ram + index * MEM_PAGE_SIZE, MEM_PAGE_SIZE);
         next = index + 1;
     }
+}
+
+/* A sum does not care in which order pages were written; the index in each page's hash makes
+ * contents that changed places another sum. */
+static void
+hash_pages(struct mem *m, struct state *s)
+{
+    for (uint32_t i = 0; i < m->written_count; i++) {
+        uint32_t index = m->written_page[i];
+        const uint8_t *page = m->ram + index * MEM_PAGE_SIZE;
+        uint64_t hash = page_is_zero(page) ? 0 : state_digest(page, MEM_PAGE_SIZE, index);
+        m->hash_sum += hash - m->page_hash[index];
+        m->page_hash[index] = hash;
+        m->written[index] = 0;
+    }
+    m->written_count = 0;
+    STATE_VISIT(s, m->hash_sum);
 }
 
 /* Nonzero pages as (index, contents), then UINT64_MAX. */
@@ -460,6 +518,10 @@ mem_state(struct mem *m, struct state *s)
     }
     if (state_is_load(s)) {
         load_pages(m, s);
+        return;
+    }
+    if (state_mode(s) == STATE_HASH) {
+        hash_pages(m, s);
         return;
     }
     for (uint64_t i = 0; i < m->ram_size / MEM_PAGE_SIZE; i++) {

@@ -9,6 +9,13 @@
  * Writes that do not come from a processor's own store path (DMA, loaders,
  * debugger) go through mem_write(), which tells the code cache when a page
  * that holds decoded code changes.
+ *
+ * So that a state hash costs what was written and not what there is, every
+ * page is noted when it is first written after a hash.  Pointers for reading
+ * are const; whoever wants to write asks mem_ram_write(), which notes the page
+ * until the next hash.  A pointer kept longer (a soft TLB's tags, the current
+ * VMCS) has to be dropped, or its page noted again, behind every hash: the
+ * visits of the processors do it, they follow the memory's.
  */
 #ifndef SIM_MEM_MEM_H
 #define SIM_MEM_MEM_H
@@ -42,9 +49,13 @@ uint64_t mem_ram_size(const struct mem *);
 
 /* Host pointer to the RAM byte at 'spa', or NULL when it is not RAM.  The
  * whole page around it is contiguous. */
-uint8_t *mem_ram(const struct mem *, uint64_t spa);
+const uint8_t *mem_ram(const struct mem *, uint64_t spa);
+/* The same for writing to the page, until the next hash; decoded code on it is the caller's business. */
+uint8_t *mem_ram_write(struct mem *, uint64_t spa);
 /* RAM base; [0, MEM_HOLE_START) maps 1:1, [4 GiB, ..) follows the low part. */
-uint8_t *mem_ram_base(const struct mem *);
+const uint8_t *mem_ram_base(const struct mem *);
+/* Was the page written, or given out for writing, since the last hash? */
+bool mem_page_written(const struct mem *, uint64_t index);
 
 /* Claims [base, base + size) for a region; returns an id >= 0 for unmapping
  * (BARs move), or -1 when it overlaps another region. */
@@ -70,7 +81,7 @@ bool mem_write(struct mem *, uint64_t spa, const void *from, size_t size);
 /* One byte per RAM page, nonzero while the page holds decoded code.  The code
  * cache sets and clears it; a store to such a page must call code_written. */
 uint8_t *mem_code_map(struct mem *);
-uint64_t mem_page_index(uint64_t spa); /* index into the code map */
+uint64_t mem_page_index(uint64_t spa); /* index into the code map, and of a page generally */
 void mem_set_code_hook(struct mem *,
                        void (*code_written)(void *ctx, uint64_t spa,
                                             size_t size),
@@ -83,6 +94,8 @@ void mem_set_unclaimed_hook(struct mem *,
                             void *ctx);
 uint64_t mem_unclaimed(const struct mem *); /* accesses so far [count]; a statistic, not state */
 
-void mem_state(struct mem *, struct state *); /* RAM contents, sparse */
+/* Saves and loads the pages that are not zero.  Hashes the sum of the pages' own hashes; only
+ * pages written since the last hash are looked at, the others' hashes are remembered. */
+void mem_state(struct mem *, struct state *);
 
 #endif

@@ -173,13 +173,6 @@ time_code_slow(struct cpu *c, uint64_t linear, uint64_t first_line, uint64_t las
         time_pay(c, time_bucket(c), cost << TIME_UNIT_SHIFT);
 }
 
-/* Walks are modelled where the model's own TLBs miss (tlb.c); what the soft TLB misses is the host's affair. */
-void
-time_walk(struct cpu *c, uint64_t linear, const uint64_t *refs, unsigned count, bool second_level)
-{
-    (void)c, (void)linear, (void)refs, (void)count, (void)second_level;
-}
-
 void
 time_string(struct cpu *c, uint64_t bytes)
 {

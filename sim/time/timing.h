@@ -57,9 +57,8 @@ enum charge_kind { CHARGE_VM_ENTRY, CHARGE_VM_EXIT, CHARGE_VM_MSR, CHARGE_VMREAD
 void time_charge(struct cpu *, enum charge_kind, unsigned n);
 /* Memory references, seen by the cache model. 'spa' is physical. */
 void time_data(struct cpu *, uint64_t linear, uint64_t spa, unsigned size, bool write);
-/* A TLB miss: 'refs' are the paging-structure entries read, first level first. */
-void time_walk(struct cpu *, uint64_t linear, const uint64_t *refs, unsigned count, bool second_level);
-/* A translation of the running context was flushed, or all of them ('all': of every context). */
+/* Walks are charged where the model's own TLBs miss (tlb.c); what the soft TLB misses is the host's affair.
+ * A translation of the running context was flushed, or all of them ('all': of every context). */
 void time_flush(struct cpu *, bool all);
 void time_flush_page(struct cpu *, uint64_t linear);
 enum branch_kind { BRANCH_DIRECT, BRANCH_CONDITIONAL, BRANCH_INDIRECT, BRANCH_RETURN };

@@ -54,8 +54,6 @@ struct vtx_page {
     uint8_t page_shift;     /* 12, 21 or 30 */
     bool writable, executable, readable, dirty; /* what the TLB may cache */
     uint8_t memory_type;
-    uint8_t levels;         /* references made, for the timing model */
-    uint64_t entry_spa[4];  /* their addresses */
 };
 
 struct vtx_ops {

@@ -124,7 +124,7 @@ static struct oracle_ours *ours_new(bool timed, enum machine_tier tier)
     o->cpu = o->machine.cpu[0] = cpu_new(&o->machine, 0);
     assert(o->machine.mem && o->machine.events && o->cpu);
     o->machine.cpu_count = 1;
-    o->ram = mem_ram_base(o->machine.mem);
+    o->ram = mem_ram_write(o->machine.mem, 0); /* all of it: nobody hashes this machine */
     oracle_base_image(o->image);
     memcpy(o->ram + SPA_DATA, o->image, ORACLE_DATA_SIZE);
     build_paging(o);

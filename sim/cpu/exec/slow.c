@@ -112,7 +112,8 @@ static enum exec_result bounce_translate(struct cpu *c, struct bounce *b, uint64
             return result;
         }
         if (!p->host) {
-            p->host = mem_ram(c->machine->mem, p->spa); /* a code page, or NULL: MMIO */
+            struct mem *mem = c->machine->mem; /* a code page, or NULL: MMIO */
+            p->host = mem_ram_write(mem, p->spa);
         }
         linear += p->size;
     }

@@ -94,7 +94,7 @@ static void phys_copy_in(struct cpu *cpu, uint64_t spa, uint8_t *to, unsigned si
 static void phys_copy_out(struct cpu *cpu, uint64_t spa, const uint8_t *from, unsigned size)
 {
     struct mem *mem = cpu->machine->mem;
-    uint8_t *host = mem_ram(mem, spa);
+    uint8_t *host = mem_ram_write(mem, spa);
 
     if (host && !mem_code_map(mem)[mem_page_index(spa)]) {
         memcpy(host, from, size);

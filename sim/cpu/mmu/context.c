@@ -217,14 +217,14 @@ struct mmu_context *mmu_system_context(struct cpu *cpu)
     return m->system;
 }
 
-/* Gives the hot core the tags this page may have: none for MMIO, no write tag for decoded code,
- * no data tags while alignment is checked or where a data breakpoint watches. */
+/* Gives the hot core the tags this page may have: none for MMIO, no write tag for decoded code
+ * or for a page that nobody wrote since the last hash (mem.h), no data tags while alignment is checked or where a data breakpoint watches. */
 void mmu_context_publish(struct cpu *cpu, struct mmu_context *c, unsigned slot)
 {
     const struct mmu_page *page = &c->page[slot];
     struct tlb_entry *e = &c->tlb[slot];
     struct mem *mem = cpu->machine->mem;
-    uint8_t *host = mem_ram(mem, page->spa);
+    const uint8_t *host = mem_ram(mem, page->spa);
 
     if (!host) {
         *e = (struct tlb_entry){ tlb_no_tag(slot), tlb_no_tag(slot), 0, 0 };
@@ -233,7 +233,7 @@ void mmu_context_publish(struct cpu *cpu, struct mmu_context *c, unsigned slot)
     uint64_t index = mem_page_index(page->spa);
     uint8_t rights = mmu_page_rights(cpu, c, page);
     bool data = !(c->key.regime & REGIME_ALIGN) && !cpu_breakpoint_watches_page(cpu, page->linear);
-    bool write = data && rights & PAGE_WRITE && !mem_code_map(mem)[index];
+    bool write = data && rights & PAGE_WRITE && !mem_code_map(mem)[index] && mem_page_written(mem, index);
 
     e->add = (uint64_t)(uintptr_t)host - page->linear;
     e->page = (uint64_t)(uintptr_t)host;
@@ -292,6 +292,17 @@ void mmu_protect_code(struct machine *machine, uint64_t spa_page)
             }
         }
         m->write_tagged[index] = 0;
+    }
+}
+
+/* The memory's hash, which came before in the same visit, starts to look for writes anew. */
+static void drop_write_tags(struct mmu *m)
+{
+    for (unsigned k = 0; k < m->context_count; k++) {
+        struct mmu_context *c = m->context[k];
+        for (unsigned i = 0; i < c->filled_count; i++) {
+            c->tlb[c->filled[i]].tag_write = tlb_no_tag(c->filled[i]);
+        }
     }
 }
 
@@ -492,6 +503,7 @@ void mmu_state(struct cpu *cpu, struct state *state)
     uint32_t current = 0;
 
     if (state_mode(state) == STATE_HASH) {
+        drop_write_tags(m);
         return; /* see mmu.h: saved, but not part of what two runs must agree on */
     }
     while (m->context[current] != m->current) {

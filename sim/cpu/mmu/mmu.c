@@ -33,9 +33,6 @@ enum exec_result mmu_translate(struct cpu *cpu, struct mmu_context *c, uint64_t 
     struct walk w = { .linear = linear, .kind = kind, .regime = c->key.regime };
     enum exec_result result = mmu_walk(cpu, &w);
 
-    if (cpu->machine->timing && result != EXEC_VMEXIT && w.ref_count) {
-        time_walk(cpu, linear, w.ref, w.ref_count, w.second_level);
-    }
     if (result == EXEC_FAULT) {
         /* A page fault drops the faulting translation: "Operations that Invalidate TLBs". */
         if (page->linear == (linear & MMU_PAGE_MASK)) {
@@ -63,7 +60,8 @@ enum exec_result mmu_fill(struct cpu *cpu, uint64_t linear, unsigned size, enum 
     if (result != EXEC_OK) {
         return result;
     }
-    *host = mem_ram(cpu->machine->mem, *spa);
+    /* Only who writes makes the page one that was written, and only such pages have write tags. */
+    *host = kind == ACCESS_WRITE ? mem_ram_write(cpu->machine->mem, *spa) : (uint8_t *)(uintptr_t)mem_ram(cpu->machine->mem, *spa);
     if (kind != ACCESS_EXEC && cpu_breakpoint_watches_page(cpu, linear)) {
         *host = NULL;
     } else if (*host && kind == ACCESS_WRITE && mem_code_map(cpu->machine->mem)[mem_page_index(*spa)]) {

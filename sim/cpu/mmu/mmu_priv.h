@@ -72,8 +72,6 @@ struct mmu {
     uint8_t *write_tagged;         /* per RAM page: some context may hold a write tag for it */
 };
 
-enum { WALK_REFS_MAX = 32 };
-
 struct walk {
     /* request */
     uint64_t linear;
@@ -86,10 +84,6 @@ struct walk {
     uint8_t rights;    /* [PAGE_*] what may be cached */
     uint8_t shift;
     uint8_t key;       /* protection key, with PAGE_KEYED */
-    /* references made, for the timing model */
-    uint64_t ref[WALK_REFS_MAX];
-    unsigned ref_count;
-    bool second_level;
 };
 
 /* walk.c */

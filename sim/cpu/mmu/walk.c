@@ -73,21 +73,6 @@ uint32_t mmu_regime(const struct cpu *cpu, bool user, bool implicit)
     return regime;
 }
 
-static void note_ref(struct walk *w, uint64_t spa)
-{
-    if (w->ref_count < WALK_REFS_MAX) {
-        w->ref[w->ref_count++] = spa;
-    }
-}
-
-static void note_second_level(struct walk *w, const struct vtx_page *page)
-{
-    w->second_level = true;
-    for (unsigned i = 0; i < page->levels && i < 4; i++) {
-        note_ref(w, page->entry_spa[i]);
-    }
-}
-
 /* Where a guest paging-structure entry lies in system memory. */
 static enum exec_result table_address(struct cpu *cpu, struct walk *w, uint64_t gpa, bool write,
                                       uint64_t *spa)
@@ -109,7 +94,6 @@ static enum exec_result table_address(struct cpu *cpu, struct walk *w, uint64_t 
 
     if (result == EXEC_OK) {
         *spa = page.spa;
-        note_second_level(w, &page);
     }
     return result;
 }
@@ -215,7 +199,6 @@ static enum exec_result descend(struct cpu *cpu, struct walk *w, const struct pa
             return result;
         }
         uint64_t entry = mmu_phys_read(cpu, g->entry_spa[level], form->entry_size);
-        note_ref(w, g->entry_spa[level]);
         g->entry[level] = entry;
         if (!(entry & PTE_P)) {
             return page_fault(cpu, w, 0);
@@ -303,7 +286,6 @@ static enum exec_result final_address(struct cpu *cpu, struct walk *w, const str
     if (result != EXEC_OK) {
         return result;
     }
-    note_second_level(w, &page);
     w->spa = page.spa;
     w->rights &= (page.readable ? PAGE_READ : 0) | (page.writable && page.dirty ? PAGE_WRITE : 0) |
                  (page.executable ? PAGE_EXEC : 0) | PAGE_GLOBAL | PAGE_KEYED;
@@ -315,8 +297,6 @@ enum exec_result mmu_walk(struct cpu *cpu, struct walk *w)
     unsigned paging = w->regime & REGIME_PAGING_MASK;
     struct gathered g = { .user = true, .writable = true, .dirty = true };
 
-    w->ref_count = 0;
-    w->second_level = false;
     w->shift = 12;
     if (paging == PAGING_NONE) {
         w->gpa = w->linear;

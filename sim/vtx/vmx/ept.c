@@ -149,11 +149,7 @@ vmx_translate(struct cpu *cpu, const struct vtx_access *a, struct vtx_page *page
     *page = (struct vtx_page){
         .spa = w.spa, .page_shift = w.page_shift, .readable = w.rights & EPT_READ, .writable = w.rights & EPT_WRITE,
         .executable = w.rights & EPT_EXECUTE, .dirty = !flags || ept_is_dirty(&w), .memory_type = w.memory_type,
-        .levels = w.levels,
     };
-    for (unsigned i = 0; i < w.levels; i++) {
-        page->entry_spa[i] = w.entry_spa[i];
-    }
     return EXEC_OK;
 }
 

@@ -85,8 +85,9 @@ vmx_cpu_state(struct cpu *cpu, struct state *s)
     STATE_VISIT(s, vmx->last_msr_entry);
     guest_state(&vmx->guest, s);
     event_state(cpu->machine->events, &vmx->timer, s);
+    /* 'current' is written through at any time: to the memory, behind every hash, its page is one that was written. */
+    uint8_t *region = vmx->address == VMCS_NONE ? NULL : mem_ram_write(cpu->machine->mem, vmx->address);
     if (state_is_load(s)) {
-        uint8_t *region = vmx->address == VMCS_NONE ? NULL : mem_ram(cpu->machine->mem, vmx->address);
         if (vmx->address != VMCS_NONE && (!region || vmx->address & 0xfff)) {
             state_fail(s, "cpu%u: the current VMCS is not in memory", cpu->index);
             vmx->address = VMCS_NONE;

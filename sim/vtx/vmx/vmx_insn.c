@@ -83,7 +83,7 @@ static struct vmcs *
 region(struct cpu *cpu, uint64_t address)
 {
     struct mem *mem = cpu->machine->mem;
-    uint8_t *host = mem_ram(mem, address);
+    uint8_t *host = mem_ram_write(mem, address);
     if (host && mem_code_map(mem)[mem_page_index(address)]) {
         uint32_t revision = region_revision(cpu, address);
         mem_write(mem, address, &revision, sizeof revision);

@@ -6,7 +6,6 @@
 #include "sim/base/trace.h"
 
 uint32_t fake_attended[MACHINE_CPUS_MAX];
-unsigned fake_walks, fake_walk_refs;
 
 /* --- fakes of the hot core, machine, timing, trace ------------------------------- */
 
@@ -70,13 +69,6 @@ void time_flush_page(struct cpu *cpu, uint64_t linear)
     (void)cpu, (void)linear;
 }
 
-void time_walk(struct cpu *cpu, uint64_t linear, const uint64_t *refs, unsigned count, bool second_level)
-{
-    (void)cpu, (void)linear, (void)refs, (void)second_level;
-    fake_walks++;
-    fake_walk_refs += count;
-}
-
 uint64_t time_fabric(const struct machine *machine, enum fabric_kind kind, uint64_t bytes)
 {
     (void)machine, (void)bytes;
@@ -90,7 +82,6 @@ struct fixture *fixture_new(unsigned cpu_count)
     struct fixture *f = calloc(1, sizeof(*f));
 
     memset(fake_attended, 0, sizeof(fake_attended));
-    fake_walks = fake_walk_refs = 0;
     f->machine.mem = mem_new(FIXTURE_RAM);
     f->machine.events = event_queue_new();
     f->machine.config.cpu_count = f->machine.cpu_count = cpu_count;

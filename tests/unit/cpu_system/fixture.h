@@ -70,6 +70,5 @@ void fixture_gate(struct fixture *, uint8_t vector, unsigned type, unsigned dpl,
 
 /* What the fake hot core was told. */
 extern uint32_t fake_attended[MACHINE_CPUS_MAX];
-extern unsigned fake_walks, fake_walk_refs;
 
 #endif

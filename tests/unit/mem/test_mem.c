@@ -50,7 +50,7 @@ ram_has_a_hole_below_4_gib(void **unused)
 {
     (void)unused;
     struct mem *m = mem_new(4 * GIB);
-    uint8_t *base = mem_ram_base(m);
+    const uint8_t *base = mem_ram_base(m);
     static const struct { uint64_t spa; int64_t offset; } row[] = {
         { 0, 0 },
         { 0xBFFFFFFF, 0xBFFFFFFF },
@@ -62,7 +62,7 @@ ram_has_a_hole_below_4_gib(void **unused)
         { UINT64_MAX, -1 },
     };
     for (unsigned i = 0; i < sizeof row / sizeof *row; i++) {
-        uint8_t *expected = row[i].offset < 0 ? NULL : base + row[i].offset;
+        const uint8_t *expected = row[i].offset < 0 ? NULL : base + row[i].offset;
         assert_ptr_equal(mem_ram(m, row[i].spa), expected);
         if (expected) {
             assert_int_equal(mem_page_index(row[i].spa), row[i].offset / 4096);
@@ -235,9 +235,9 @@ state_keeps_ram_and_hashes_it(void **unused)
 {
     (void)unused;
     struct mem *a = mem_new(4 * MIB), *b = mem_new(4 * MIB);
-    mem_ram(a, 0x3000)[17] = 1;
-    mem_ram(a, 0x3FFFFF)[0] = 2;
-    mem_ram(b, 0x5000)[0] = 3; /* must be gone after the load */
+    mem_ram_write(a, 0x3000)[17] = 1;
+    mem_ram_write(a, 0x3FFFFF)[0] = 2;
+    mem_ram_write(b, 0x5000)[0] = 3; /* must be gone after the load */
     struct state *s = state_new_save();
     mem_state(a, s);
     uint8_t *bytes;
@@ -250,10 +250,107 @@ state_keeps_ram_and_hashes_it(void **unused)
     assert_memory_equal(mem_ram_base(a), mem_ram_base(b), 4 * MIB);
     struct state *ha = state_new_hash(), *hb = state_new_hash();
     mem_state(a, ha);
-    mem_ram(b, 0x200000)[0] = 1;
+    mem_ram_write(b, 0x200000)[0] = 1;
     mem_state(b, hb);
     assert_true(state_hash_end(ha) != state_hash_end(hb));
     free(bytes);
+    mem_free(a);
+    mem_free(b);
+}
+
+static uint64_t
+hash_of(struct mem *m)
+{
+    struct state *s = state_new_hash();
+    mem_state(m, s);
+    return state_hash_end(s);
+}
+
+/* The hash of a fresh memory with the same contents: nothing remembered. */
+static uint64_t
+full_hash_of(struct mem *m)
+{
+    struct mem *fresh = mem_new(mem_ram_size(m));
+    for (uint64_t spa = 0; spa < mem_ram_size(m); spa += MEM_PAGE_SIZE) {
+        mem_write(fresh, spa, mem_ram(m, spa), MEM_PAGE_SIZE);
+    }
+    uint64_t hash = hash_of(fresh);
+    mem_free(fresh);
+    return hash;
+}
+
+static uint64_t
+next_random(uint64_t *x)
+{
+    *x = *x * 6364136223846793005u + 1442695040888963407u;
+    return *x >> 33;
+}
+
+/* One change of memory by one of its doors; some write zeros again. */
+static void
+change(struct mem *m, uint64_t *random)
+{
+    uint8_t bytes[6000] = { 0 };
+    uint64_t spa = next_random(random) % (4 * MIB), size = next_random(random) % sizeof bytes;
+    if (next_random(random) % 4) {
+        memset(bytes, (int)next_random(random), sizeof bytes);
+    }
+    size = size < 4 * MIB - spa ? size : 4 * MIB - spa;
+    switch (next_random(random) % 3) {
+    case 0:
+        assert_true(mem_write(m, spa, bytes, size));
+        break;
+    case 1:
+        *mem_ram_write(m, spa) = bytes[0];
+        break;
+    case 2:
+        mem_mmio_write(m, spa & -8ull, 8, bytes[0]);
+        break;
+    }
+}
+
+static void
+a_hash_of_what_was_written_is_a_hash_of_everything(void **unused)
+{
+    (void)unused;
+    struct mem *m = mem_new(4 * MIB);
+    uint64_t random = 1, last = hash_of(m);
+    for (unsigned round = 0; round < 200; round++) {
+        for (uint64_t n = next_random(&random) % 8; n; n--) {
+            change(m, &random);
+        }
+        assert_true(hash_of(m) == full_hash_of(m));
+        assert_false(mem_page_written(m, next_random(&random) % (4 * MIB / MEM_PAGE_SIZE)));
+    }
+    assert_true(hash_of(m) != last);
+    /* A load replaces everything, written or not. */
+    struct mem *other = mem_new(4 * MIB);
+    *mem_ram_write(other, 0x5000) = 1;
+    struct state *s = state_new_save();
+    mem_state(other, s);
+    uint8_t *bytes;
+    size_t size;
+    state_save_end(s, &bytes, &size);
+    s = state_new_load(bytes, size);
+    mem_state(m, s);
+    assert_null(state_load_end(s));
+    assert_true(hash_of(m) == hash_of(other));
+    free(bytes);
+    mem_free(other);
+    mem_free(m);
+}
+
+static void
+pages_that_change_places_change_the_hash(void **unused)
+{
+    (void)unused;
+    struct mem *a = mem_new(4 * MIB), *b = mem_new(4 * MIB);
+    *mem_ram_write(a, 0x1000) = *mem_ram_write(b, 0x2000) = 1;
+    *mem_ram_write(a, 0x2000) = *mem_ram_write(b, 0x1000) = 2;
+    assert_true(hash_of(a) != hash_of(b));
+    *mem_ram_write(b, 0x1000) = 1;
+    *mem_ram_write(b, 0x2000) = 2;
+    assert_true(hash_of(a) == hash_of(b));
     mem_free(a);
     mem_free(b);
 }
@@ -291,6 +388,8 @@ main(void)
         cmocka_unit_test(an_access_across_an_edge_is_made_of_bytes),
         cmocka_unit_test(writes_to_pages_with_code_are_told_once_per_page),
         cmocka_unit_test(state_keeps_ram_and_hashes_it),
+        cmocka_unit_test(a_hash_of_what_was_written_is_a_hash_of_everything),
+        cmocka_unit_test(pages_that_change_places_change_the_hash),
         cmocka_unit_test(state_of_another_ram_size_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

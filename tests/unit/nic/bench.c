@@ -170,7 +170,7 @@ bench_alloc(struct bench *b, uint64_t size)
 uint8_t *
 bench_ram(struct bench *b, uint64_t spa)
 {
-    uint8_t *p = mem_ram(b->machine.mem, spa);
+    uint8_t *p = mem_ram_write(b->machine.mem, spa);
     assert_non_null(p);
     return p;
 }

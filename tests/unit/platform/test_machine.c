@@ -324,7 +324,7 @@ a_loaded_machine_continues_like_the_saved_one(void **unused)
     (void)unused;
     struct tick ta, tb;
     struct machine *a = wander_machine(&ta), *b = wander_machine(&tb);
-    mem_ram(a->mem, 0x5000)[0] = 7;
+    mem_ram_write(a->mem, 0x5000)[0] = 7;
     machine_run(a, 12345);
     struct state *s = state_new_save();
     machine_state(a, s);

@@ -150,7 +150,7 @@ controller_is_ready_when_enabled_and_forgets_when_disabled(void **unused)
     create_queues(&d, false);
     wr32(d.m, d.bar + NVME_CC, 0);
     assert_int_equal(rd32(d.m, d.bar + NVME_CSTS), 0);
-    memset(mem_ram(d.m->mem, ACQ), 0, 4096);
+    memset(mem_ram_write(d.m->mem, ACQ), 0, 4096);
     enable(&d);
     create_queues(&d, false); /* their numbers are free again */
     wr32(d.m, d.bar + NVME_CC, NVME_CC_EN | 1 << 14 | 6 << 16 | 4 << 20);
@@ -243,12 +243,12 @@ what_was_written_is_read_back_by_one_page_two_pages_and_lists(void **unused)
         wr64(d.m, LIST + 0xFF8, LIST + 0x1000);
         bool two = rows[i].offset + size <= 0x2000;
         uint32_t prp2 = two ? 0x90000 : LIST + 0xFE0;
-        uint8_t *first = mem_ram(d.m->mem, PAGE + rows[i].offset);
+        uint8_t *first = mem_ram_write(d.m->mem, PAGE + rows[i].offset);
         for (unsigned k = 0; k < 4096 - rows[i].offset; k++) {
             first[k] = (uint8_t)(k * 7 + i);
         }
         for (unsigned k = 0; k < 0x11000; k++) {
-            *mem_ram(d.m->mem, 0x80000 + k) = (uint8_t)(k * 13 >> 4);
+            *mem_ram_write(d.m->mem, 0x80000 + k) = (uint8_t)(k * 13 >> 4);
         }
         static uint8_t before[0x11000], head[4096];
         memcpy(head, mem_ram(d.m->mem, PAGE), 4096);
@@ -260,8 +260,8 @@ what_was_written_is_read_back_by_one_page_two_pages_and_lists(void **unused)
         assert_int_equal(run(&d, 1, command).status, 0);
         command[0] = NVME_IO_COMPARE;
         assert_int_equal(run(&d, 1, command).status, 0);
-        memset(mem_ram(d.m->mem, PAGE + rows[i].offset), 0, 4096 - rows[i].offset);
-        memset(mem_ram(d.m->mem, 0x80000), 0, sizeof before);
+        memset(mem_ram_write(d.m->mem, PAGE + rows[i].offset), 0, 4096 - rows[i].offset);
+        memset(mem_ram_write(d.m->mem, 0x80000), 0, sizeof before);
         command[0] = NVME_IO_READ;
         assert_int_equal(run(&d, 1, command).status, 0);
         uint32_t in_first = size < 4096 - rows[i].offset ? size : 4096 - rows[i].offset;
@@ -283,7 +283,7 @@ zeroed_and_deallocated_sectors_read_as_zeros(void **unused)
 {
     (void)unused;
     struct driver d = ready();
-    memset(mem_ram(d.m->mem, PAGE), 0xAA, 4096);
+    memset(mem_ram_write(d.m->mem, PAGE), 0xAA, 4096);
     for (uint32_t sector = 0; sector < 64; sector += 8) {
         assert_int_equal(run(&d, 1, COMMAND(NVME_IO_WRITE, 1, [6] = PAGE, [10] = sector, [12] = 7)).status, 0);
     }
@@ -415,7 +415,7 @@ a_command_can_be_aborted_before_its_medium_answers(void **unused)
 {
     (void)unused;
     struct driver d = ready();
-    memset(mem_ram(d.m->mem, PAGE), 1, 512);
+    memset(mem_ram_write(d.m->mem, PAGE), 1, 512);
     submit(&d, 1, COMMAND(NVME_IO_WRITE, 1, [6] = PAGE));
     uint32_t victim = d.cid;
     submit(&d, 0, COMMAND(NVME_ADMIN_ABORT, [10] = victim << 16 | 1));
@@ -455,7 +455,7 @@ queues_that_cannot_be_reached_are_fatal_until_reset(void **unused)
     assert_true(rd32(d.m, d.bar + NVME_CSTS) & NVME_CSTS_CFS);
     wr32(d.m, d.bar + NVME_CC, 0);
     pci_config_write(d.m->pci, BDF_NVME, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-    memset(mem_ram(d.m->mem, ACQ), 0, 4096);
+    memset(mem_ram_write(d.m->mem, ACQ), 0, 4096);
     enable(&d);
     assert_int_equal(run(&d, 0, COMMAND(NVME_ADMIN_GET_FEATURES, [10] = 7)).result, 63 << 16 | 63);
     unplug(&d);
@@ -468,7 +468,9 @@ a_saved_controller_goes_on_with_commands_in_flight(void **unused)
 {
     (void)unused;
     struct driver d = ready();
-    memset(mem_ram(d.m->mem, PAGE), 0x5A, 8192);
+    uint8_t pattern[8192];
+    memset(pattern, 0x5A, sizeof pattern);
+    mem_write(d.m->mem, PAGE, pattern, sizeof pattern);
     run(&d, 1, COMMAND(NVME_IO_WRITE, 1, [6] = PAGE, [10] = 100, [12] = 7));
     submit(&d, 1, COMMAND(NVME_IO_WRITE, 1, [6] = PAGE, [10] = 200, [12] = 7)); /* on its way */
     struct state *s = state_new_save();

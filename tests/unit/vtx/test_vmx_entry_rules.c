@@ -96,7 +96,7 @@ static void no_vmcs(void) { bench_memory(OP_VMCLEAR, BENCH_VMCS, 0); }
 static void mov_ss(void) { bench.cpu.shadow_movss = true; }
 static void launched(void) { vmcs()->launch_state = VMCS_LAUNCHED; }
 static void no_lma(void) { bench.cpu.efer = 0; }
-static void low_vtpr(void) { *mem_ram(bench.machine.mem, BENCH_VAPIC + 0x80) = 0x20; }
+static void low_vtpr(void) { *mem_ram_write(bench.machine.mem, BENCH_VAPIC + 0x80) = 0x20; }
 
 static void
 launched_before_vmxoff(void)

@@ -580,7 +580,7 @@ cr3_targets_do_not_exit(void **state)
 static void
 set_bit(uint64_t bitmap, unsigned bit)
 {
-    mem_ram(bench.machine.mem, bitmap)[bit / 8] |= (uint8_t)(1u << bit % 8);
+    mem_ram_write(bench.machine.mem, bitmap)[bit / 8] |= (uint8_t)(1u << bit % 8);
 }
 
 static void

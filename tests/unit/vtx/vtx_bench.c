@@ -265,7 +265,7 @@ bench_teardown(void **state)
 struct vmcs *
 bench_region(uint64_t address)
 {
-    return (struct vmcs *)(void *)mem_ram(bench.machine.mem, address);
+    return (struct vmcs *)(void *)mem_ram_write(bench.machine.mem, address);
 }
 
 static void
