@@ -218,7 +218,8 @@ struct mmu_context *mmu_system_context(struct cpu *cpu)
 }
 
 /* Gives the hot core the tags this page may have: none for MMIO, no write tag for decoded code
- * or for a page that nobody wrote since the last hash (mem.h), no data tags while alignment is checked or where a data breakpoint watches. */
+ * or for a page that nobody wrote since the last hash (mem.h), no data tags while alignment is
+ * checked or where a data breakpoint watches. */
 void mmu_context_publish(struct cpu *cpu, struct mmu_context *c, unsigned slot)
 {
     const struct mmu_page *page = &c->page[slot];

@@ -251,6 +251,7 @@ what_was_written_is_read_back_by_one_page_two_pages_and_lists(void **unused)
             *mem_ram_write(d.m->mem, 0x80000 + k) = (uint8_t)(k * 13 >> 4);
         }
         static uint8_t before[0x11000], head[4096];
+        static const uint8_t zeros[sizeof before];
         memcpy(head, mem_ram(d.m->mem, PAGE), 4096);
         memcpy(before, mem_ram(d.m->mem, 0x80000), sizeof before);
         const uint32_t at[16] = { 0, 1, [6] = PAGE + rows[i].offset, [8] = prp2, [10] = 5, [12] = rows[i].sectors - 1 };
@@ -261,7 +262,7 @@ what_was_written_is_read_back_by_one_page_two_pages_and_lists(void **unused)
         command[0] = NVME_IO_COMPARE;
         assert_int_equal(run(&d, 1, command).status, 0);
         memset(mem_ram_write(d.m->mem, PAGE + rows[i].offset), 0, 4096 - rows[i].offset);
-        memset(mem_ram_write(d.m->mem, 0x80000), 0, sizeof before);
+        mem_write(d.m->mem, 0x80000, zeros, sizeof zeros);
         command[0] = NVME_IO_READ;
         assert_int_equal(run(&d, 1, command).status, 0);
         uint32_t in_first = size < 4096 - rows[i].offset ? size : 4096 - rows[i].offset;
