@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -142,6 +143,22 @@ def initramfs(kind="cloud"):
     if modules:
         archive.file("modules", "".join(f"/lib/modules/{m.name}\n" for m in modules).encode())
     return archive.write(path)
+
+
+def disk(path, size=64 << 20):
+    """A raw ext4 image with a root file system: BusyBox, the same init, and a marker."""
+    with tempfile.TemporaryDirectory(prefix="hvlab-root-") as folder:
+        root = pathlib.Path(folder)
+        for name in ("proc", "sys", "dev", "tmp", "bin"):
+            (root / name).mkdir()
+        shutil.copy(HERE / "init", root / "init")
+        shutil.copy(package("busybox-static") / "bin/busybox", root / "bin/busybox")
+        (root / "init").chmod(0o755)
+        (root / "marker").write_text("made by the host\n")
+        with open(path, "wb") as image:
+            image.truncate(size)
+        subprocess.run(["/usr/sbin/mkfs.ext4", "-q", "-F", "-d", root, path], check=True)
+    return path
 
 
 def sections(console):

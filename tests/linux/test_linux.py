@@ -1,6 +1,6 @@
 """Stock Debian kernels on hvlab: boot to userspace, use a disk, compute what the host computes.
 
-    test_linux.py boot|disk|programs|firmware|stress|tools|gdb [--cpus N,..] [--cpu MODEL,..] [--kernel cloud,generic]
+    test_linux.py TEST|all [--cpus N,..] [--cpu MODEL,..] [--kernel cloud,generic]
 
 The check runs small choices of these; `ctest -L long` runs every combination.
 """
@@ -79,7 +79,9 @@ def boot(kind, ramdisk, words, cpus=1, model=None, more=(), quiet="quiet", limit
 
 def expect(what, want, have):
     if want != have:
-        sys.exit(f"{what}:\n  want {want!r}\n  have {have!r}")
+        first = next((n for n, (a, b) in enumerate(zip(want, have)) if a != b), 0) if isinstance(want, str) and isinstance(have, str) else 0
+        cut = slice(max(0, first - 100), first + 400) if first else slice(0, 500)
+        sys.exit(f"{what}:\n  want {str(want)[cut]!r}\n  have {str(have)[cut]!r}")
 
 
 def say(*words):
@@ -95,24 +97,21 @@ def test_boot(kind, cpus, model, more):
 
 def test_disk(kind, cpus, model, more):
     with tempfile.TemporaryDirectory(prefix="hvlab-disk-") as folder:
-        image = pathlib.Path(folder, "disk.img")
-        with open(image, "wb") as f:
-            f.truncate(64 << 20)
-        subprocess.run(["/usr/sbin/mkfs.ext4", "-q", "-F", image], check=True)
-        subprocess.run(["/usr/sbin/debugfs", "-w", "-R", "write /proc/version marker", image], check=True, capture_output=True)
+        image = guest.disk(pathlib.Path(folder, "disk.img"))
         before = image.read_bytes()
-        found, _ = boot(kind, guest.initramfs(kind), ["disk", "warnings"], cpus, model, (*more, "--drive", str(image)))
+        found, _ = boot(kind, guest.initramfs(kind), ["disk", "write", "warnings"], cpus, model, (*more, "--drive", str(image)))
         expect("the image behind a copy-on-write drive", True, image.read_bytes() == before)
-        expect("mount", "", found["mount"])
-        written, _ = boot(kind, guest.initramfs(kind), ["disk", "warnings"], cpus, model, (*more, "--drive", f"{image},write"))
+        for section, want in (("mount", ""), ("root", "/dev/nvme0n1 ext4 rw\n"), ("readonly", "")):
+            expect(section, want, found[section])
+        written, _ = boot(kind, guest.initramfs(kind), ["disk", "write", "warnings"], cpus, model, (*more, "--drive", f"{image},write"))
         expect("what two machines wrote", found["sums"], written["sums"])
         expect("the kernel's warnings", "", written["warnings"])
         fsck = subprocess.run(["/usr/sbin/e2fsck", "-fn", image], capture_output=True, text=True)
         expect(f"fsck: {fsck.stdout}", 0, fsck.returncode)
         sums = dict(reversed(line.split(None, 1)) for line in written["sums"].splitlines())
-        dump = subprocess.run(["/usr/sbin/debugfs", "-R", "cat /file40", image], capture_output=True).stdout
-        expect("file40 on the image", hashlib.sha256(dump).hexdigest(), sums["./file40"])
-        say(f"{kind} {model} {cpus} cpus: disk read, written, clean")
+        dump = subprocess.run(["/usr/sbin/debugfs", "-R", "cat /work/file40", image], capture_output=True).stdout
+        expect("file40 on the image", hashlib.sha256(dump).hexdigest(), sums["/work/file40"])
+        say(f"{kind} {model} {cpus} cpus: runs from its disk, which is written and clean")
 
 
 def test_programs(kind, cpus, model, more):
@@ -195,7 +194,35 @@ def test_tools(kind, cpus, model, more):
     say("memtest86+ tests memory, iPXE comes up")
 
 
-TESTS = {"boot": test_boot, "disk": test_disk, "programs": test_programs, "firmware": test_firmware, "stress": test_stress, "gdb": test_gdb, "tools": test_tools}
+def test_looks(kind, cpus, model, more):
+    """Looking on, saving and restoring leave no trace in the machine; Unicorn agrees with the blocks it is asked about."""
+    def end(*options, quiet="quiet"):
+        return boot(kind, guest.initramfs(kind), ["hello"], cpus, model, (*more, *options), quiet)[1]
+
+    plain = end()
+    with tempfile.TemporaryDirectory(prefix="hvlab-looks-") as folder:
+        middle = f"{plain['virtual_ns'] * 0.6e-9:.6f}"
+        ways = [("--snapshot-at", middle, "--out", folder), ("-d", "int,branches"), ("--tier", "interpreter"), ("--crosscheck", "1000")]
+        if cpus == "1":  # with more of them the quantum is part of the machine
+            ways += [("--quantum", quantum) for quantum in ("777", "4000", "1000003")]
+        for way in ways:
+            expect(f"the state hash {' '.join(way)}", plain["state_hash"], end(*way)["state_hash"])
+        results = pathlib.Path(folder, "resumed.json")
+        done = subprocess.run([HVLAB, "boot", "--restore", folder, "--serial", f"file:{folder}/console", "--results", str(results)],
+                              capture_output=True, text=True, timeout=1500)
+        expect(f"the resumed run's exit status ({done.stderr})", 0, done.returncode)
+        expect("the resumed run's state hash", plain["state_hash"], json.loads(results.read_text())["state_hash"])
+    say(f"{kind} {model} {cpus} cpus: {plain['state_hash']} however one looks, {len(ways) + 1} ways")
+
+
+def test_tiers(kind, cpus, model, more):
+    """All tiers in step over whole boots, compared every million cycles."""
+    initrd = guest.initramfs(kind)
+    subprocess.run([os.environ["HVLAB_TEST_BOOTS"]], check=True, timeout=5000,
+                   env={**os.environ, "HVLAB_LONG": "1", "HVLAB_KERNEL": str(guest.kernel(kind)), "HVLAB_INITRD": str(initrd)})
+
+
+TESTS = {name[5:]: test for name, test in list(globals().items()) if name.startswith("test_")}
 
 
 def everything():
@@ -208,6 +235,9 @@ def everything():
         test_programs("cloud", "2", model, ())
         test_stress("cloud", "4", model, ())
         test_gdb("cloud", "2", model, ())
+        for cpus in ("1", "4"):
+            test_looks("cloud", cpus, model, ())
+    test_tools("cloud", "1", None, ())
 
 
 def main():

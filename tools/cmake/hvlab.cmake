@@ -60,6 +60,8 @@ function(hvlab_unit_test)
     set_tests_properties(${T_NAME} PROPERTIES LABELS "${T_LABELS}" TIMEOUT 300)
 endfunction()
 
+set(HVLAB_FUZZ_SECONDS 60 CACHE STRING "how long a fuzz target runs in the long check")
+
 # A fuzz target defines LLVMFuzzerTestOneInput.  With clang it is a libFuzzer
 # binary; with gcc tests/fuzz/run_corpus.c drives it over seeds and random bytes.
 function(hvlab_fuzz_target)
@@ -68,6 +70,9 @@ function(hvlab_fuzz_target)
     target_link_libraries(${T_NAME} PRIVATE ${T_LIBRARIES})
     add_test(NAME ${T_NAME} COMMAND ${T_NAME})
     set_tests_properties(${T_NAME} PROPERTIES LABELS "fuzz" TIMEOUT 600)
+    add_test(NAME ${T_NAME}_long CONFIGURATIONS Long COMMAND ${T_NAME} --seconds ${HVLAB_FUZZ_SECONDS})
+    math(EXPR limit "${HVLAB_FUZZ_SECONDS} * 2 + 60")
+    set_tests_properties(${T_NAME}_long PROPERTIES LABELS "longfuzz" TIMEOUT ${limit})
 endfunction()
 
 function(hvlab_generate)
