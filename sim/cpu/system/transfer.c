@@ -366,6 +366,8 @@ void transfer_drop_data_segments(struct cpu *cpu, unsigned cpl)
         if (!(s->rights & SEG_UNUSABLE) && !conforming && (s->rights >> SEG_DPL_SHIFT & 3) < cpl) {
             s->selector = 0;
             s->rights = SEG_UNUSABLE;
+        } else if (seg_null(s->selector)) {
+            s->selector = 0;
         }
     }
 }

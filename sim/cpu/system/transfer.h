@@ -25,7 +25,8 @@ enum exec_result transfer_check_return_stack(struct cpu *, uint16_t selector, co
                                              struct segment *ss);
 /* SS and the stack pointer of the code that is returned to: a 16-bit stack loads SP only. */
 void transfer_load_stack(struct cpu *, const struct transfer *, const struct segment *ss, uint64_t rsp);
-/* Data segments too privileged for the new ring become null. */
+/* Data segments too privileged for the new ring become null, and null selectors 1 to 3 become 0: silicon does, and
+ * Linux counts on it (no manual says so).  A base that FS or GS has stays. */
 void transfer_drop_data_segments(struct cpu *, unsigned cpl);
 
 #endif

@@ -316,6 +316,31 @@ static void iretq_returns_to_every_ring(void **state)
     }
 }
 
+static void going_outward_zeroes_null_selectors_and_staying_does_not(void **state)
+{
+    static const uint8_t data[] = { ES, DS, FS, GS };
+    struct sys_insn iret = { .operand_size = 8, .length = 2 };
+
+    (void)state;
+    for (unsigned ring = 0; ring <= 3; ring += 3) {
+        for (unsigned selector = 0; selector <= 3; selector++) {
+            struct fixture *f = fixture_new(1);
+            fixture_long_mode(f, 0);
+            for (unsigned i = 0; i < sizeof(data); i++) {
+                assert_int_equal(seg_load_register(f->cpu, data[i], (uint16_t)selector), EXEC_OK);
+            }
+            f->cpu->seg[FS].base = 0x12345678;
+            push_iret(f, TARGET, ring ? SEL_CODE3 | 3 : SEL_CODE0, RFLAGS_IF, AT_DATA, ring ? SEL_DATA3 | 3 : SEL_DATA0);
+            assert_int_equal(sys_iret(f->cpu, &iret), EXEC_JUMP);
+            for (unsigned i = 0; i < sizeof(data); i++) {
+                assert_int_equal(f->cpu->seg[data[i]].selector, ring ? 0 : selector);
+            }
+            assert_int_equal(f->cpu->seg[FS].base, 0x12345678);
+            fixture_free(f);
+        }
+    }
+}
+
 static void nested_task_in_ia_32e_mode_is_gp(void **state)
 {
     struct fixture *f = fixture_new(1);
@@ -495,6 +520,7 @@ int main(void)
         cmocka_unit_test(far_jumps_check_the_target),
         cmocka_unit_test(a_call_gate_leads_inward_and_ret_leads_back),
         cmocka_unit_test(iretq_returns_to_every_ring),
+        cmocka_unit_test(going_outward_zeroes_null_selectors_and_staying_does_not),
         cmocka_unit_test(nested_task_in_ia_32e_mode_is_gp),
         cmocka_unit_test(protected_mode_iret_stays_or_goes_outward),
         cmocka_unit_test(syscall_and_sysret_are_a_round_trip),
