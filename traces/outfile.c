@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sim/base/state.h"
+
 static char *
 part_name(const char *path)
 {
@@ -31,6 +33,7 @@ outfile_write(struct outfile *f, const void *bytes, size_t size)
 {
     if (f->stream && !f->error && fwrite(bytes, 1, size, f->stream) != size)
         f->error = errno ? errno : EIO;
+    f->size += size;
 }
 
 static void
@@ -73,4 +76,39 @@ outfile_discard(struct outfile *f)
         unlink(part);
     free(part);
     finish(f);
+}
+
+/* Begins the file anew with 'size' bytes of 'old'. False: it has fewer. */
+static bool
+begin_with(struct outfile *f, FILE *old, uint64_t size)
+{
+    uint8_t piece[65536];
+    rewind(f->stream);
+    if (ftruncate(fileno(f->stream), 0) && !f->error)
+        f->error = errno;
+    f->size = 0;
+    while (f->size < size) {
+        uint64_t left = size - f->size;
+        size_t got = fread(piece, 1, left < sizeof piece ? left : sizeof piece, old);
+        if (got == 0)
+            return false;
+        outfile_write(f, piece, got);
+    }
+    return true;
+}
+
+void
+outfile_state(struct outfile *f, struct state *s)
+{
+    uint64_t size = f ? f->size : 0;
+    STATE_VISIT(s, size);
+    if (!state_is_load(s) || !f || !f->stream || size == 0)
+        return;
+    FILE *old = fopen(f->path, "rb");
+    if (!old)
+        state_fail(s, "cannot go on with %s: %s; without it, start the run anew", f->path, strerror(errno));
+    else if (!begin_with(f, old, size))
+        state_fail(s, "cannot go on with %s: it is shorter than it was; start the run anew", f->path);
+    if (old)
+        fclose(old);
 }

@@ -132,6 +132,12 @@ pcapng_write_cut(struct pcapng *p, uint64_t at_ns, enum pcapng_direction directi
     end_block(p);
 }
 
+void
+pcapng_state(struct pcapng *p, struct state *s)
+{
+    outfile_state(p ? &p->file : NULL, s);
+}
+
 bool
 pcapng_close(struct pcapng *p, char *error, size_t error_size)
 {

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct state;
 struct pcapng; /* owned by the caller until pcapng_close */
 
 enum pcapng_direction { PCAPNG_INBOUND = 1, PCAPNG_OUTBOUND = 2 }; /* epb_flags bits 0-1 */
@@ -21,6 +22,8 @@ struct pcapng *pcapng_open(const char *path, const char *interface_name, char *e
 void pcapng_write(struct pcapng *, uint64_t at_ns, enum pcapng_direction, const uint8_t *frame, size_t size);
 /* The same for a frame of which only the first 'kept' of 'size' bytes are known. */
 void pcapng_write_cut(struct pcapng *, uint64_t at_ns, enum pcapng_direction, const uint8_t *frame, size_t kept, size_t size);
+/* A resumed run's capture goes on where it was interrupted (outfile.h). NULL: nothing is captured. */
+void pcapng_state(struct pcapng *, struct state *);
 /* Frees. False: nothing was left under the final name, 'error' says why. */
 bool pcapng_close(struct pcapng *, char *error, size_t error_size);
 

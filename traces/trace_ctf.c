@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "sim/base/state.h"
 #include "sim/machine.h"
 #include "traces/outfile.h"
 
@@ -193,6 +194,20 @@ trace_ctf_open(const char *folder, trace_listener_fn *listener, void *ctx, char 
     if (t->to_disk)
         write_metadata(t);
     return t;
+}
+
+void
+trace_ctf_state(struct trace *t, struct state *s)
+{
+    uint64_t end = t ? t->end : 0;
+    if (t && state_is_load(s))
+        t->used = sizeof(struct packet_header); /* what the machine's parts said while they were made was said before */
+    else if (t)
+        flush_packet(t);
+    STATE_VISIT(s, end);
+    outfile_state(t && t->to_disk ? &t->events : NULL, s);
+    if (t)
+        t->end = end;
 }
 
 bool

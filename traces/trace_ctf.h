@@ -18,6 +18,8 @@
 
 #include "sim/base/trace.h"
 
+struct state;
+
 struct trace_record {
     uint64_t cycle;
     enum trace_event event;
@@ -29,6 +31,8 @@ typedef void trace_listener_fn(void *ctx, const struct trace_record *);
  * NULL on failure with a message. */
 struct trace *trace_ctf_open(const char *folder, trace_listener_fn *listener, void *ctx,
                              char *error, size_t error_size);
+/* A resumed run's trace goes on where it was interrupted (outfile.h). NULL: nothing is traced. */
+void trace_ctf_state(struct trace *, struct state *);
 /* Frees. False when the disk refused something; then 'error' says what. */
 bool trace_ctf_close(struct trace *, char *error, size_t error_size);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/base/state.h"
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
 #include "sim/platform/elf_image.h"
@@ -72,6 +73,20 @@ switch_capture_poll(struct switch_capture *c)
     }
     while (c->taken < head.count)
         take(c, ring, c->taken++);
+}
+
+void
+switch_capture_state(struct switch_capture *c, struct state *s)
+{
+    uint64_t taken = c ? c->taken : 0, lost = c ? c->lost : 0;
+    state_part(s, "switch capture");
+    STATE_VISIT(s, taken);
+    STATE_VISIT(s, lost);
+    pcapng_state(c ? c->out : NULL, s);
+    if (c && state_is_load(s)) {
+        c->taken = taken;
+        c->lost = lost;
+    }
 }
 
 uint64_t

@@ -13,12 +13,15 @@
 
 struct image;
 struct machine;
+struct state;
 struct switch_capture;
 
 /* 'image' is the one that may hold the switch; NULL when it does not (no message) or on failure (with one). */
 struct switch_capture *switch_capture_new(struct machine *, const struct image *, const char *folder, char *error,
                                           size_t error_size);
 void switch_capture_poll(struct switch_capture *); /* NULL is fine */
+/* How far it came. NULL: of no capture. */
+void switch_capture_state(struct switch_capture *, struct state *);
 uint64_t switch_capture_lost(const struct switch_capture *);
 bool switch_capture_free(struct switch_capture *, char *error, size_t error_size);
 

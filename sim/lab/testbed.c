@@ -10,7 +10,6 @@
 #include "sim/base/state.h"
 #include "sim/cpu/cpu.h"
 #include "sim/cpu/crosscheck/crosscheck.h"
-#include "sim/cpu/crosscheck/crosscheck.h"
 #include "sim/lab/lab_device.h"
 #include "sim/lab/testbed_images.h"
 #include "sim/lab/testbed_ports.h"
@@ -421,6 +420,9 @@ visit_testbed(void *ctx, struct state *s)
     STATE_VISIT(s, t->last_delivered);
     tracker_state(t->tracker, s);
     event_state(t->machine->events, &t->heartbeat, s);
+    testbed_ports_state(t->ports, s);
+    switch_capture_state(t->switch_capture, s);
+    trace_ctf_state(t->machine->trace, s);
 }
 
 uint64_t

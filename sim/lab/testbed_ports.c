@@ -67,6 +67,14 @@ testbed_ports_free(struct testbed_ports *p, char *error, size_t error_size)
 }
 
 void
+testbed_ports_state(struct testbed_ports *p, struct state *s)
+{
+    pcapng_state(p->wire, s);
+    for (unsigned k = 0; k < p->children; k++)
+        pcapng_state(p->child[k], s);
+}
+
+void
 testbed_ports_wire_frame(void *ports, bool to_card, const uint8_t *frame, size_t size, uint64_t now)
 {
     struct testbed_ports *p = ports;

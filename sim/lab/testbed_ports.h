@@ -12,13 +12,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-
+struct state;
 struct testbed_ports;
 
 /* 'folder' NULL: nothing is written. NULL with a message on failure. */
 struct testbed_ports *testbed_ports_new(const char *folder, unsigned children,
                                         char *error, size_t error_size);
 bool testbed_ports_free(struct testbed_ports *, char *error, size_t error_size);
+
+void testbed_ports_state(struct testbed_ports *, struct state *); /* how long the captures are */
 
 /* A lab_wire_frame_fn with the ports as its context. */
 void testbed_ports_wire_frame(void *ports, bool to_card, const uint8_t *frame, size_t size, uint64_t now);

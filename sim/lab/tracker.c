@@ -232,11 +232,33 @@ tracker_watch_child(struct tracker *t, unsigned child, const struct image *image
     }
 }
 
+/* Few of the slots are in use: each as (slot, place), then PLACES. */
+static void
+places_state(struct tracker *t, struct state *s)
+{
+    static const struct place empty;
+    uint32_t at = 0;
+    if (state_is_load(s))
+        memset(t->place, 0, sizeof t->place);
+    for (;; at++) {
+        while (!state_is_load(s) && at < PLACES && !memcmp(&t->place[at], &empty, sizeof empty))
+            at++;
+        STATE_VISIT(s, at);
+        if (at >= PLACES || state_failed(s))
+            break;
+        STATE_VISIT(s, t->place[at]);
+    }
+}
+
 void
 tracker_state(struct tracker *t, struct state *s)
 {
     state_part(s, "tracker");
     STATE_VISIT(s, t->sent);
+    places_state(t, s);
+    STATE_VISIT(s, t->on_card);
+    STATE_VISIT(s, t->card_head);
+    STATE_VISIT(s, t->card_tail);
     STATE_VISIT(s, t->watches);
     if (t->watches > WATCHES_MAX) {
         state_fail(s, "%u watched functions", t->watches);

@@ -1,8 +1,10 @@
 """The same run is the same run: replayed, traced, watched, interrupted, sliced."""
+import filecmp
 import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import time
 import unittest
@@ -14,6 +16,17 @@ ONE = ("placement=microkernel", "io_path=vmbus")
 
 def hashes(results):
     return [(r["placement"], r["io_path"], r["state_hash"], r["payload_hash"]) for r in results["runs"]]
+
+
+def trace_events(path):
+    """The bytes of all events: packets without their headers (traces/trace_ctf.c)."""
+    data, at, events = path.read_bytes(), 0, b""
+    while at < len(data):
+        magic, _, _, _, bits, _ = struct.unpack_from("<IIQQQQ", data, at)
+        assert magic == 0xC1FC1FC1
+        events += data[at + 40:at + bits // 8]
+        at += bits // 8
+    return events
 
 
 class Determinism(lab.LabTest):
@@ -52,16 +65,31 @@ class Determinism(lab.LabTest):
         done = lab.hvlab("replay", folder, "--quiet")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
+    def check_same_files(self, cut, whole):
+        """Captures to the byte; the trace's events, whose packets end where the run was cut."""
+        for name in ("wire.pcapng", "child0.pcapng", "switch.pcapng"):
+            self.assertTrue(filecmp.cmp(cut / name, whole / name, shallow=False), name)
+        self.assertEqual(trace_events(cut / "trace/events"), trace_events(whole / "trace/events"))
+
     def test_paused_and_resumed_runs_end_the_same(self):
         capture = self.long_capture(1500)
         for timing in ("functional", "approx"):
-            sets = [*ONE, f"timing={timing}", "endpoint=02:00:00:00:00:01"]
+            sets = [*ONE, f"timing={timing}", "endpoint=02:00:00:00:00:01", "trace=true", "switch_capture=true"]
             whole = self.run_experiment(*sets, out=f"whole-{timing}", capture=capture)
             for at in (5, 19, 40, 61):
                 with self.subTest(timing=timing, at=at):
                     out = f"cut-{timing}-{at}"
                     self.run_experiment(*sets, out=out, capture=capture, args=("--pause-at", str(at)), status=130)
                     self.check_resumed(self.folder / out, whole)
+                    self.check_same_files(self.folder / out / "microkernel-vmbus", self.folder / f"whole-{timing}/microkernel-vmbus")
+                    shutil.rmtree(self.folder / out)
+
+    def test_a_capture_that_is_gone_is_named(self):
+        self.run_experiment(*ONE, args=("--pause-at", "20"), status=130)
+        (self.folder / "out/microkernel-vmbus/wire.pcapng").unlink()
+        done = lab.hvlab("run", "--resume", self.folder / "out", "--quiet")
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        self.assertRegex(done.stderr, r"cannot go on with .*wire\.pcapng: No such file")
 
     def test_an_interrupt_keeps_what_was_measured(self):
         capture, cut = self.long_capture(20000), self.folder / "cut"
