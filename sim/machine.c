@@ -107,6 +107,7 @@ machine_new(const struct machine_config *config, char *error, unsigned error_siz
     struct machine *m = calloc(1, sizeof *m);
     if (m) {
         m->config = *config;
+        m->now = config->start;
         if (!cpu_model_apply(m, config->model ? config->model : "e5", config->vtx, error, error_size)) {
             free(m);
             return NULL;
@@ -439,6 +440,31 @@ machine_state(struct machine *m, struct state *s)
         part->visit(part->ctx, s);
     }
     state_part(s, "end");
+}
+
+bool
+machine_reset(struct machine *m, struct machine *fresh, char *error, unsigned error_size)
+{
+    uint8_t *bytes;
+    size_t size;
+    assert(m->stop == STOP_RESET && fresh->now == m->now);
+    struct state *s = state_new_save();
+    machine_state(fresh, s);
+    state_save_end(s, &bytes, &size);
+    if (!bytes) {
+        snprintf(error, error_size, "not enough host memory to reset the machine");
+        return false;
+    }
+    s = state_new_reset(bytes, size);
+    machine_state(m, s);
+    char *complaint = state_load_end(s);
+    if (complaint) {
+        snprintf(error, error_size, "the machine cannot be reset: %s", complaint);
+    }
+    free(bytes);
+    bool good = complaint == NULL;
+    free(complaint);
+    return good;
 }
 
 uint64_t

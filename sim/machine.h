@@ -50,7 +50,7 @@ enum machine_stop {
     STOP_UNIMPLEMENTED,/* an instruction form we do not have: stop_text says which */
     STOP_DIVERGED,     /* crosscheck disagreed: stop_text has both states */
     STOP_DEADLOCK,     /* all halted with nothing pending */
-    STOP_RESET,        /* software asked the board for a reset; we do not restart */
+    STOP_RESET,        /* software asked the board for a reset; see machine_reset */
 };
 
 enum machine_tier {
@@ -69,6 +69,7 @@ struct machine_config {
     bool vtx;                /* VMX offered in CPUID, if the model has it */
     uint64_t crosscheck;     /* every Nth block on Unicorn; 0 = off */
     uint64_t rtc_epoch;      /* RTC start time [seconds since 1970-01-01] */
+    uint64_t start;          /* what the time is when the machine begins, for machine_reset [cycle] */
     /* sim/platform/display.h: a framebuffer, or text, or neither */
     uint32_t display_width, display_height; /* [pixels] */
     bool display_text;
@@ -133,6 +134,12 @@ void machine_slow_access(struct machine *);
 void machine_add_part(struct machine *, const char *name,
                       void (*visit)(void *ctx, struct state *), void *ctx);
 void machine_remove_part(struct machine *, const char *name);
+
+/* The reset that a machine stopped for (STOP_RESET): it becomes what 'fresh' is, a machine of the same configuration and
+ * parts whose time starts where this one's has come to ('start' = m->now), that is loaded and has not run.  Nothing but
+ * what a reset leaves alone differs afterwards: disks, the clock and its memory, input under way, counts of instructions.
+ * False with a message in 'error'; the machine is then good for nothing. */
+bool machine_reset(struct machine *, struct machine *fresh, char *error, unsigned error_size);
 
 /* Visits everything: memory, processors, devices, queue. A load expects a
  * machine of the same configuration with the same parts announced. */

@@ -20,6 +20,7 @@ enum { MESSAGE_SIZE = 256, PART_NAME_MAX = 64 };
 
 struct state {
     enum state_mode mode;
+    bool reset;                   /* STATE_LOAD only */
     bool failed;
     char message[MESSAGE_SIZE];   /* the first complaint */
     char part[PART_NAME_MAX];     /* the part being visited, for messages */
@@ -48,6 +49,12 @@ enum state_mode
 state_mode(const struct state *s)
 {
     return s->mode;
+}
+
+bool
+state_is_reset(const struct state *s)
+{
+    return s->reset;
 }
 
 bool
@@ -219,6 +226,14 @@ state_new_load(const uint8_t *bytes, size_t size)
     struct state *s = state_new(STATE_LOAD);
     s->in = bytes;
     s->in_size = size;
+    return s;
+}
+
+struct state *
+state_new_reset(const uint8_t *bytes, size_t size)
+{
+    struct state *s = state_new_load(bytes, size);
+    s->reset = true;
     return s;
 }
 

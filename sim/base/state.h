@@ -29,6 +29,10 @@ static inline bool state_is_load(const struct state *s)
     return state_mode(s) == STATE_LOAD;
 }
 
+/* Also a load, of the state of a machine that was just built, into one that is reset: what outlives a reset (a battery-backed
+ * clock, disks, bytes on their way from outside) visits as in any load and then keeps what it had. */
+bool state_is_reset(const struct state *);
+
 /* Begins a named part, e.g. "cpu0" or "nic".  A load checks that the name is
  * the one that was saved; the name also labels per-part hashes. */
 void state_part(struct state *, const char *name);
@@ -58,6 +62,7 @@ struct state *state_new_save(void);                    /* grows in memory */
 /* Frees; '*bytes' is malloc'ed for the caller, '*size' its length [bytes]. */
 void state_save_end(struct state *, uint8_t **bytes, size_t *size);
 struct state *state_new_load(const uint8_t *bytes, size_t size); /* borrows */
+struct state *state_new_reset(const uint8_t *bytes, size_t size); /* borrows */
 /* Frees; returns NULL on success, else a malloc'ed message for the caller. */
 char *state_load_end(struct state *);
 

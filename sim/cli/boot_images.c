@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <xxhash.h>
+
 #include "sim/cli/cli.h"
 #include "sim/platform/load.h"
 
@@ -60,6 +62,33 @@ read_files(struct files *f, const struct boot_options *o, char *error, size_t er
     return f->image != NULL;
 }
 
+/* Never 0. */
+static uint64_t
+identify(const struct files *f)
+{
+    uint64_t hash = XXH3_64bits(f->image, f->size);
+    for (unsigned i = 0; i < f->count; i++)
+        hash = XXH3_64bits_withSeed(f->module[i].bytes, f->module[i].size, hash);
+    if (f->initrd.bytes)
+        hash = XXH3_64bits_withSeed(f->initrd.bytes, f->initrd.size, hash);
+    if (f->bios.bytes)
+        hash = XXH3_64bits_withSeed(f->bios.bytes, f->bios.size, hash);
+    return hash ? hash : 1;
+}
+
+static bool
+same_files(const struct files *f, const struct boot_options *o, uint64_t *identity, char *error, size_t error_size)
+{
+    uint64_t now = identify(f);
+    if (*identity && *identity != now) {
+        snprintf(error, error_size, "%s, or another file that was loaded, has changed since the machine started: it cannot start again",
+                 o->image);
+        return false;
+    }
+    *identity = now;
+    return true;
+}
+
 static void
 free_files(struct files *f)
 {
@@ -72,7 +101,7 @@ free_files(struct files *f)
 }
 
 bool
-boot_images_load(struct machine *m, const struct boot_options *o, char *error, size_t error_size)
+boot_images_load(struct machine *m, const struct boot_options *o, uint64_t *identity, char *error, size_t error_size)
 {
     struct files *f = calloc(1, sizeof *f);
     if (!f) {
@@ -84,7 +113,7 @@ boot_images_load(struct machine *m, const struct boot_options *o, char *error, s
         .name = o->image, .bytes = f->image, .size = f->size, .cmdline = o->append, .modules = f->module, .module_count = f->count,
         .initrd = o->initrd ? &f->initrd : NULL, .bios = f->bios.bytes ? &f->bios : NULL, .bios_first = o->bios_first,
     };
-    good = good && load_image(m, &request, error, (unsigned)error_size);
+    good = good && same_files(f, o, identity, error, error_size) && load_image(m, &request, error, (unsigned)error_size);
     free_files(f);
     return good;
 }

@@ -4,10 +4,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "sim/cli/boot_options.h"
 
-/* Reads them and loads the machine.  False with a sentence in 'error'. */
-bool boot_images_load(struct machine *, const struct boot_options *, char *error, size_t error_size);
+/* Reads them and loads the machine.  'identity' is a hash of them: what is not 0 must fit, else they have changed.
+ * False with a sentence in 'error'. */
+bool boot_images_load(struct machine *, const struct boot_options *, uint64_t *identity, char *error, size_t error_size);
 
 #endif

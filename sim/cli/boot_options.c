@@ -50,6 +50,7 @@ static const struct option_row rows[] = {
     { "--tier", "compiled|interpreter", CHOICE, AT(interpreter), 0, 0, "how functional timing runs code [compiled]", LOOKS },
     { "--quantum", "CYCLES", NUMBER, AT(machine.quantum), 1, 1000000000, "processors' turn [4000; 50000 for one alone]", BOOTS },
     { "--crosscheck", "N", NUMBER, AT(machine.crosscheck), 1, UINT64_MAX, "execute every Nth block on Unicorn too", LOOKS },
+    { "--reset", "restart|exit", CHOICE, AT(reset_exits), 0, 0, "what a reset does: start again from the image, or end the run [restart]", BOOTS },
     { "--limit-time", "SECONDS", SECONDS, AT(limit_seconds), 0, 0, "stop after so much virtual time", LOOKS },
     { "--serial", "stdio|file:F", TEXT, AT(serial), 0, 0, "COM1; typed bytes enter from a terminal, or if said [stdio]", LOOKS },
     { "--display", "WxH|text", TEXT, AT(display), 0, 0, "a framebuffer, or VGA text [none; 1024x768 with --window or --picture]", BOOTS },
@@ -79,7 +80,7 @@ boot_options_help(void)
         snprintf(left, sizeof left, "%s %s", rows[i].name, rows[i].value);
         printf("  %-29s %s\n", left, rows[i].help);
     }
-    printf("\nexit status: power-off and reset 0; isa-debug-exit value v gives (v << 1) | 1; time limit 124;\n"
+    printf("\nexit status: power-off 0 (and a reset with --reset exit); isa-debug-exit value v gives (v << 1) | 1; time limit 124;\n"
            "triple fault 3; unusable image or options 2; Ctrl-C 130; anything else 1\n\n"
            "examples:\n"
            "  hvlab boot build/gcc-release/images/hv-microkernel.elf --no-vtx\n"

@@ -24,6 +24,7 @@ struct boot_options {
     const char *replay;    /* folder of a recorded boot to run again, or NULL; not an option */
     bool window, display_implied; /* 'display' was not given, but is needed */
     bool listen;           /* with 'replay': somebody listened for input */
+    uint64_t images;       /* hash of the files that were loaded, or 0; not an option */
     int argc;              /* what was parsed */
     char **argv;
     struct machine_config machine;
@@ -31,7 +32,7 @@ struct boot_options {
     const char *out, *restore;
     double snapshot_seconds; /* [virtual seconds]; 0 = none */
     double limit_seconds;  /* [virtual seconds]; 0 = none */
-    bool no_vtx, interpreter, help;
+    bool no_vtx, interpreter, reset_exits, help;
     bool bios_first;
 };
 

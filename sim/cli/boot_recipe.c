@@ -2,6 +2,7 @@
 #include "sim/cli/boot_recipe.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
@@ -42,7 +43,8 @@ boot_recipe_write(const char *folder, const struct boot_options *options, bool l
         json_array_append_new(list, json_string(options->display));
     }
     recipe_path(folder, path);
-    json_t *o = json_pack("{s:o,s:s,s:b}", "arguments", list, "folder", getcwd(cwd, sizeof cwd) ? cwd : ".", "listen", listen);
+    json_t *o = json_pack("{s:o,s:s,s:b,s:o}", "arguments", list, "folder", getcwd(cwd, sizeof cwd) ? cwd : ".", "listen", listen,
+                          "images", json_sprintf("%016" PRIx64, options->images));
     bool good = o && json_dump_file(o, path, JSON_INDENT(2)) == 0;
     json_decref(o);
     if (!good)
@@ -77,7 +79,7 @@ copy_arguments(const json_t *list, int *argc, int extra)
 }
 
 static char **
-read_recipe(const char *folder, int *argc, int extra, bool *listen, char *error, size_t error_size)
+read_recipe(const char *folder, int *argc, int extra, struct boot_recipe *recipe, char *error, size_t error_size)
 {
     char path[PATH_MAX];
     json_error_t e;
@@ -95,15 +97,16 @@ read_recipe(const char *folder, int *argc, int extra, bool *listen, char *error,
         boot_recipe_free(argv);
         argv = NULL;
     }
-    *listen = json_is_true(json_object_get(o, "listen"));
+    const char *images = json_string_value(json_object_get(o, "images"));
+    *recipe = (struct boot_recipe){ .listen = json_is_true(json_object_get(o, "listen")), .images = images ? strtoull(images, NULL, 16) : 0 };
     json_decref(o);
     return argv;
 }
 
 char **
-boot_recipe_read(const char *folder, int *argc, bool *listen, char *error, size_t error_size)
+boot_recipe_read(const char *folder, int *argc, struct boot_recipe *recipe, char *error, size_t error_size)
 {
-    return read_recipe(folder, argc, 0, listen, error, error_size);
+    return read_recipe(folder, argc, 0, recipe, error, error_size);
 }
 
 /* A value that names a file or folder, seen from anywhere. */
@@ -122,7 +125,7 @@ absolute(const char *option, const char *value)
 }
 
 char **
-boot_recipe_extend(const char *folder, int *argc, char **argv, bool *listen, char *error, size_t error_size)
+boot_recipe_extend(const char *folder, int *argc, char **argv, struct boot_recipe *recipe, char *error, size_t error_size)
 {
     int given = *argc, added = 0;
     char **more = calloc((size_t)given + 1, sizeof *more), where[PATH_MAX];
@@ -144,7 +147,7 @@ boot_recipe_extend(const char *folder, int *argc, char **argv, bool *listen, cha
     }
     char **whole = NULL;
     if (realpath(folder, where))
-        whole = read_recipe(where, argc, added, listen, error, error_size);
+        whole = read_recipe(where, argc, added, recipe, error, error_size);
     else
         snprintf(error, error_size, "%s: %s", folder, strerror(errno));
     if (!whole) {

@@ -14,6 +14,7 @@
 #include "sim/cli/boot_options.h"
 #include "sim/cli/boot_recipe.h"
 #include "sim/cli/cli.h"
+#include "sim/cli/restart.h"
 #include "sim/cli/session.h"
 #include "sim/cli/watch.h"
 #include "sim/cpu/cpu.h"
@@ -55,8 +56,25 @@ save(struct machine *m, const struct boot_options *o, bool listen)
     return false;
 }
 
+/* What a reset does to the run: STOP_LIMIT, it goes on. */
 static enum machine_stop
-run(struct watch *w, struct session *session, const struct boot_options *o)
+reset(struct watch *w, const struct board *board, const struct boot_options *o)
+{
+    struct machine *m = w->machine;
+    char error[ERROR_MAX];
+    if (o->reset_exits)
+        return STOP_RESET;
+    fprintf(stderr, "hvlab: %s after %.6f s: the machine starts again from its image\n", m->stop_text,
+            (double)machine_cycles_to_ns(m->now) / 1e9);
+    if (!restart(m, board, o, error, sizeof error)) {
+        cli_unusable("%s", error);
+        return STOP_RESET;
+    }
+    return watch_reset(w, o) == EXIT_GOOD ? STOP_LIMIT : STOP_RESET;
+}
+
+static enum machine_stop
+run(struct watch *w, struct session *session, const struct board *board, const struct boot_options *o)
 {
     struct machine *m = w->machine;
     uint64_t limit = o->limit_seconds > 0 ? (uint64_t)(o->limit_seconds * (double)MACHINE_TSC_HZ) : UINT64_MAX;
@@ -66,6 +84,8 @@ run(struct watch *w, struct session *session, const struct boot_options *o)
         uint64_t next = session_limit(session);
         next = next < limit ? next : limit;
         stop = machine_run(m, next < snapshot ? next : snapshot);
+        if (stop == STOP_RESET)
+            stop = reset(w, board, o);
         if (stop == STOP_LIMIT && m->now >= snapshot) {
             if (!save(m, o, session->listens))
                 return STOP_REQUESTED;
@@ -78,11 +98,11 @@ run(struct watch *w, struct session *session, const struct boot_options *o)
 }
 
 static int
-exit_status(const struct machine *m, enum machine_stop stop)
+exit_status(const struct machine *m, const struct boot_options *o, enum machine_stop stop)
 {
     switch (stop) {
-    case STOP_POWER_OFF:
-    case STOP_RESET: return EXIT_GOOD;
+    case STOP_POWER_OFF: return EXIT_GOOD;
+    case STOP_RESET: return o->reset_exits ? EXIT_GOOD : EXIT_UNUSABLE; /* it could not start again */
     case STOP_DEBUG_EXIT: return (int)((m->stop_code << 1 | 1) & 0xff);
     case STOP_LIMIT: return cli_interrupted() ? EXIT_INTERRUPTED : EXIT_LIMIT;
     case STOP_TRIPLE_FAULT: return EXIT_TRIPLE_FAULT;
@@ -115,14 +135,14 @@ write_results(const char *path, struct machine *m, int status, double host_secon
 }
 
 static int
-boot(struct watch *w, struct session *session, const struct boot_options *o)
+boot(struct watch *w, struct session *session, const struct board *board, const struct boot_options *o)
 {
     char error[ERROR_MAX];
     struct timespec begin, end;
     clock_gettime(CLOCK_MONOTONIC, &begin);
-    enum machine_stop stop = run(w, session, o);
+    enum machine_stop stop = run(w, session, board, o);
     clock_gettime(CLOCK_MONOTONIC, &end);
-    int status = exit_status(w->machine, stop);
+    int status = exit_status(w->machine, o, stop);
     watch_end(w, stop, status);
     double seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
     if (o->results && !write_results(o->results, w->machine, status, seconds, error))
@@ -131,17 +151,17 @@ boot(struct watch *w, struct session *session, const struct boot_options *o)
 }
 
 static bool
-load(struct machine *m, const struct boot_options *o, char *error)
+load(struct machine *m, struct boot_options *o, char *error)
 {
     char path[PATH_MAX];
     if (!o->restore)
-        return boot_images_load(m, o, error, ERROR_MAX);
+        return boot_images_load(m, o, &o->images, error, ERROR_MAX);
     snprintf(path, sizeof path, "%s/snapshot.zst", o->restore);
     return snapshot_load(m, NULL, NULL, path, error, ERROR_MAX);
 }
 
 static int
-load_and_boot(struct machine *m, struct board *board, const struct boot_options *o, struct console *console)
+load_and_boot(struct machine *m, struct board *board, struct boot_options *o, struct console *console)
 {
     char error[ERROR_MAX];
     struct watch watch;
@@ -154,7 +174,7 @@ load_and_boot(struct machine *m, struct board *board, const struct boot_options 
     console->session = &session;
     status = watch_open(&watch, m, o);
     if (status == EXIT_GOOD)
-        status = boot(&watch, &session, o);
+        status = boot(&watch, &session, board, o);
     console->session = NULL;
     int closed = session_close(&session);
     if (closed != EXIT_GOOD || o->replay)
@@ -164,7 +184,7 @@ load_and_boot(struct machine *m, struct board *board, const struct boot_options 
 }
 
 static int
-open_and_boot(const struct boot_options *o)
+open_and_boot(struct boot_options *o)
 {
     char error[ERROR_MAX];
     bool to_file = o->serial && !strncmp(o->serial, "file:", 5);
@@ -197,16 +217,17 @@ restore(int argc, char **argv, const char *folder)
 {
     struct boot_options o;
     char error[ERROR_MAX], where[PATH_MAX];
-    bool listen;
+    struct boot_recipe recipe;
     if (!realpath(folder, where))
         return cli_unusable("%s: %s", folder, strerror(errno));
-    char **whole = boot_recipe_extend(where, &argc, argv, &listen, error, sizeof error);
+    char **whole = boot_recipe_extend(where, &argc, argv, &recipe, error, sizeof error);
     if (!whole)
         return cli_unusable("%s", error);
     int status = boot_options_parse(&o, argc, whole);
     if (status == EXIT_GOOD) {
         o.restore = where;
-        o.listen = listen;
+        o.listen = recipe.listen;
+        o.images = recipe.images;
         status = open_and_boot(&o);
     }
     boot_recipe_free(whole);
@@ -234,16 +255,17 @@ boot_replay(const char *folder, bool quiet)
     struct boot_options o;
     char error[ERROR_MAX], where[PATH_MAX];
     int argc;
-    bool listen;
+    struct boot_recipe recipe;
     if (!realpath(folder, where))
         return cli_unusable("%s: %s", folder, strerror(errno));
-    char **argv = boot_recipe_read(where, &argc, &listen, error, sizeof error);
+    char **argv = boot_recipe_read(where, &argc, &recipe, error, sizeof error);
     if (!argv)
         return cli_unusable("%s", error);
     int status = boot_options_parse(&o, argc, argv);
     if (status == EXIT_GOOD) {
         o.replay = where;
-        o.listen = listen;
+        o.listen = recipe.listen;
+        o.images = recipe.images;
         o.serial = quiet ? "file:/dev/null" : NULL;
         cli_catch_interrupt();
         status = open_and_boot(&o);

@@ -54,13 +54,38 @@ open_gdb(struct watch *w, const struct boot_options *o)
     return gdb_wait(w->gdb, cli_interrupted) ? EXIT_GOOD : EXIT_INTERRUPTED;
 }
 
+static int
+open_crosscheck(struct machine *m, const struct boot_options *o)
+{
+    if (!o->machine.crosscheck || (m->crosscheck = crosscheck_new(m, o->machine.crosscheck)))
+        return EXIT_GOOD;
+    return cli_unusable("the second processor (Unicorn) does not start: boot without --crosscheck");
+}
+
+static void
+close_crosscheck(struct machine *m)
+{
+    if (m->crosscheck) {
+        crosscheck_report(m->crosscheck, stderr);
+        crosscheck_free(m->crosscheck);
+        m->crosscheck = NULL;
+    }
+}
+
+int
+watch_reset(struct watch *w, const struct boot_options *o)
+{
+    close_crosscheck(w->machine);
+    return open_crosscheck(w->machine, o);
+}
+
 int
 watch_open(struct watch *w, struct machine *m, const struct boot_options *o)
 {
     *w = (struct watch){ .machine = m };
     int status = o->debug ? open_log(w, o) : EXIT_GOOD;
-    if (status == EXIT_GOOD && o->machine.crosscheck && !(m->crosscheck = crosscheck_new(m, o->machine.crosscheck)))
-        status = cli_unusable("the second processor (Unicorn) does not start: boot without --crosscheck");
+    if (status == EXIT_GOOD)
+        status = open_crosscheck(m, o);
     if (status == EXIT_GOOD)
         status = open_trace(w, o);
     if (status == EXIT_GOOD && o->gdb)
@@ -106,11 +131,7 @@ watch_close(struct watch *w)
     struct machine *m = w->machine;
     int status = EXIT_GOOD;
     gdb_close(w->gdb, EXIT_FAILED);
-    if (m->crosscheck) {
-        crosscheck_report(m->crosscheck, stderr);
-        crosscheck_free(m->crosscheck);
-        m->crosscheck = NULL;
-    }
+    close_crosscheck(m);
     if (m->trace && !trace_ctf_close(m->trace, error, sizeof error))
         status = cli_unusable("%s", error);
     m->trace = NULL;

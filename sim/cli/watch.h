@@ -17,6 +17,8 @@ struct watch {
 int watch_open(struct watch *, struct machine *, const struct boot_options *);
 /* Between slices.  False: gdb wants the run to end. */
 bool watch_poll(struct watch *);
+/* The machine was reset: who keeps a copy of it begins anew.  EXIT_GOOD, or another status with a message printed. */
+int watch_reset(struct watch *, const struct boot_options *);
 /* The run ended so: tells whom it concerns, and shows a person what went wrong. */
 void watch_end(struct watch *, enum machine_stop, int exit_status);
 /* EXIT_GOOD, or another status with a message printed: a trace could not be written. */

@@ -716,6 +716,7 @@ struct cpu *cpu_new(struct machine *m, unsigned index)
     memset(c, 0, sizeof *c);
     c->machine = m;
     c->index = index;
+    c->now = m->now;
     if (!code_cache_open(m) || !core_new(c) || !mmu_new(c) || !apic_new(c) || (m->vtx && !m->vtx->cpu_new(c))) {
         cpu_free(c);
         return NULL;

@@ -45,7 +45,7 @@ static bool
 drives_build(struct board *b, struct machine *m, const struct board_config *config, char *error, unsigned error_size)
 {
     for (unsigned i = 0; i < config->drive_count; i++) {
-        b->disk[i] = drive_open(config->drive[i], error, error_size);
+        b->disk[i] = config->like ? disk_blank(disk_sectors(config->like->disk[i])) : drive_open(config->drive[i], error, error_size);
         if (!b->disk[i]) {
             return false;
         }

@@ -29,6 +29,7 @@ struct board_config {
     bool no_test_devices, edu;
     const char *drive[BOARD_DRIVES_MAX]; /* "FILE" or "FILE,write" (disk.h: write_through) */
     unsigned drive_count;
+    const struct board *like;            /* blank disks of that board's sizes instead of files, or NULL: for a machine_reset */
 };
 
 /* NULL with a sentence in 'error'. */

@@ -8,7 +8,7 @@
  *
  * State: identity of the image (size and hash of what it held when it was
  * opened) and the changed blocks.  A load refuses another image, and refuses a
- * disk that writes through: its file cannot be taken back.
+ * disk that writes through: its file cannot be taken back.  A reset of the machine changes nothing here.
  *
  * Host errors (the image is gone, the host's disk is full) are not the guest's
  * fault: calls return false and disk_error() tells people.

@@ -14,6 +14,7 @@ enum { BAUD = 115200, BITS = 10, HEARTBEAT_NS = 10000000 };
 struct input {
     struct machine *machine;
     struct event wire, heartbeat;
+    bool listens;              /* the heart beats; follows from the event */
     uint8_t bytes[INPUT_WIRE]; /* ring */
     uint32_t first, count;
 };
@@ -111,13 +112,30 @@ heartbeat_fire(void *ctx, uint64_t now)
 void
 input_listen(struct input *in)
 {
+    in->listens = true;
     heartbeat_fire(in, in->machine->now);
+}
+
+/* A reset does not reach the people: what they typed is on its way, and who listened listens. */
+static void
+keep(struct input *in, const struct input *before)
+{
+    memcpy(in->bytes, before->bytes, sizeof in->bytes);
+    in->first = before->first;
+    in->count = before->count;
+    if (in->count) {
+        wire_arm(in, in->machine->now);
+    }
+    if (before->listens) {
+        input_listen(in);
+    }
 }
 
 static void
 input_state(void *ctx, struct state *s)
 {
     struct input *in = ctx;
+    const struct input before = *in;
     STATE_VISIT(s, in->bytes);
     STATE_VISIT(s, in->first);
     STATE_VISIT(s, in->count);
@@ -126,6 +144,10 @@ input_state(void *ctx, struct state *s)
     if (in->first >= INPUT_WIRE || in->count > INPUT_WIRE) {
         state_fail(s, "input out of range");
         in->first = in->count = 0;
+    }
+    in->listens = event_is_armed(&in->heartbeat);
+    if (state_is_reset(s)) {
+        keep(in, &before);
     }
 }
 

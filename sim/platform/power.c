@@ -264,6 +264,7 @@ power_new(struct machine *m, const struct power_wires *wires)
     }
     p->machine = m;
     p->wires = *wires;
+    p->seen = ticks_now(p);
     event_init(&p->carry, carry, p);
     event_init(&p->wake, wake, p);
     const struct { uint16_t port, count; struct mem_region region; } row[] = {

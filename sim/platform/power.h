@@ -8,7 +8,7 @@
  *   isa-debug-exit   F4H    any write stops the machine with the value written
  *   POST             80H    accepted and forgotten; software uses it to wait
  *
- * A reset stops the run (STOP_RESET): the machine does not restart from its image.
+ * A reset stops the run (STOP_RESET) for whoever drives the machine to start it again (machine_reset).
  */
 #ifndef SIM_PLATFORM_POWER_H
 #define SIM_PLATFORM_POWER_H

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "sim/base/event.h"
 #include "sim/base/state.h"
@@ -403,6 +404,7 @@ rtc_new(struct machine *m, void (*line)(void *ctx, bool high), void *ctx)
         r->line_ctx = ctx;
         event_init(&r->event, fire, r);
         r->base = (int64_t)m->config.rtc_epoch;
+        r->seen = m->now;
         r->cmos[REG_A] = A_DEFAULT;
         r->cmos[REG_B] = B_24H;
         firmware_write(r);
@@ -419,9 +421,24 @@ rtc_free(struct rtc *r)
     free(r);
 }
 
+/* A reset leaves the clock and the memory alone, but turns interrupts off (MC146818A "RESET"); firmware then writes its sizes again. */
+static void
+keep(struct rtc *r, const struct rtc *before)
+{
+    enum { B_INTERRUPTS = 0x78 }; /* PIE, AIE, UIE, SQWE */
+    memcpy(r->cmos, before->cmos, sizeof r->cmos);
+    r->cmos[REG_B] &= (uint8_t)~B_INTERRUPTS;
+    r->base = before->base;
+    r->halted = before->halted;
+    r->frozen = before->frozen;
+    r->seen = r->machine->now;
+    firmware_write(r);
+}
+
 void
 rtc_state(struct rtc *r, struct state *s)
 {
+    const struct rtc before = *r;
     STATE_VISIT(s, r->index);
     STATE_VISIT(s, r->cmos);
     STATE_VISIT(s, r->base);
@@ -432,4 +449,7 @@ rtc_state(struct rtc *r, struct state *s)
     STATE_VISIT(s, r->frozen);
     event_state(r->machine->events, &r->event, s);
     r->index &= 0x7F;
+    if (state_is_reset(s)) {
+        keep(r, &before);
+    }
 }

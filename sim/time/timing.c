@@ -88,12 +88,23 @@ cpu_time_state(struct cpu_time *t, struct state *s)
     STATE_VISIT(s, t->predictor.return_top);
 }
 
+/* Attribution goes on over a reset. */
+static void
+visit_buckets(uint64_t *cycles, struct state *s)
+{
+    uint64_t copy[BUCKET_MAX];
+    memcpy(copy, cycles, sizeof copy);
+    state_bytes(s, copy, sizeof copy);
+    if (!state_is_reset(s))
+        memcpy(cycles, copy, sizeof copy);
+}
+
 void
 timing_state(struct machine *m, struct state *s)
 {
     state_part(s, "timing");
     for (unsigned i = 0; i < m->cpu_count; i++) {
-        state_bytes(s, m->cpu[i]->bucket_cycles, BUCKET_MAX * sizeof *m->cpu[i]->bucket_cycles);
+        visit_buckets(m->cpu[i]->bucket_cycles, s);
         if (m->cpu[i]->time)
             cpu_time_state(m->cpu[i]->time, s);
     }

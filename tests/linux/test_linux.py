@@ -114,6 +114,45 @@ def test_disk(kind, cpus, model, more):
         say(f"{kind} {model} {cpus} cpus: runs from its disk, which is written and clean")
 
 
+def test_reset(kind, cpus, model, more):
+    """A kernel that reboots by each way comes up again; recorded, in the interpreter and restored it computes the same."""
+    with tempfile.TemporaryDirectory(prefix="hvlab-reset-") as name:
+        folder = pathlib.Path(name)
+        image = folder / "disk.img"
+        with open(image, "wb") as f:
+            f.truncate(32 << 20)
+        subprocess.run(["/usr/sbin/mkfs.ext4", "-q", "-F", image], check=True)
+
+        def run(way, *options, drive=str(image)):
+            found, results = boot(kind, guest.initramfs(kind), ["again", "warnings"], cpus, model, (*more, "--drive", drive, *options), quiet=f"quiet reboot={way}")
+            expect("processors after the reset", f"{cpus}\n", found["processors"])
+            expect("the kernel's warnings", "", found["warnings"])
+            expect("the clock after the reset", "", found["clock"])
+            return results
+
+        first = run("acpi", "--record", folder / "record", "--snapshot-at", "0.3", "--out", folder / "saved")
+        replay = subprocess.run([HVLAB, "replay", folder / "record", "--quiet"], capture_output=True, text=True)
+        expect(f"the replay: {replay.stderr}", 0, replay.returncode)
+        expect("compiled and interpreted", first["state_hash"], run("acpi", "--tier", "interpreter")["state_hash"])
+        again = folder / "again.json"
+        restored = subprocess.run([HVLAB, "boot", "--restore", folder / "saved", "--results", again, "--serial", "file:/dev/null"], capture_output=True, text=True)
+        expect(f"the restored run ({restored.stderr})", 0, restored.returncode)
+        expect("run through and restored before the reset", first["state_hash"], json.loads(again.read_text())["state_hash"])
+        for way in ("kbd", "pci"):
+            run(way)
+        run("acpi", drive=f"{image},write")
+        other = folder / "initrd"
+        other.write_bytes(guest.initramfs(kind).read_bytes())
+        command = [HVLAB, "boot", guest.kernel(kind), "--initrd", other, "--append", "quiet panic=-1 rdinit=/none", "--serial", "file:/dev/null"]
+        ended = subprocess.run([*command, "--reset", "exit", "--snapshot-at", "0.1", "--out", folder / "panic"], capture_output=True, text=True)
+        expect(f"the status of a reset that ends the run ({ended.stderr})", 0, ended.returncode)
+        subprocess.run([*command, "--limit-time", "0.2", "--snapshot-at", "0.1", "--out", folder / "panic"], capture_output=True)
+        other.write_bytes(other.read_bytes() + b"\0")
+        changed = subprocess.run([HVLAB, "boot", "--restore", folder / "panic", "--limit-time", "9"], capture_output=True, text=True)
+        expect(f"the status of a reset with another initrd ({changed.stderr})", (2, True), (changed.returncode, "has changed since" in changed.stderr))
+        say(f"{kind} {model} {cpus} cpus: comes up after resets by ACPI, keyboard controller and 0xCF9")
+
+
 def test_programs(kind, cpus, model, more):
     found, results = boot(kind, sealed(kind, "programs"), ["programs"], cpus, model, more, memory="1G", limit="3000")
     environment = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C", "HOME": "/tmp"}

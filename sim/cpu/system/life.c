@@ -107,6 +107,7 @@ static void visit_msrs(struct cpu *cpu, struct state *s)
 
 static void visit_bookkeeping(struct cpu *cpu, struct state *s)
 {
+    uint64_t instructions = cpu->instructions, random = cpu->random;
     STATE_VISIT(s, cpu->activity);
     STATE_VISIT(s, cpu->nmi_blocked);
     STATE_VISIT(s, cpu->shadow_sti);
@@ -122,6 +123,10 @@ static void visit_bookkeeping(struct cpu *cpu, struct state *s)
     STATE_VISIT(s, cpu->vtx_tsc_offset);
     STATE_VISIT(s, cpu->nonroot);
     STATE_VISIT(s, cpu->vtx_on);
+    if (state_is_reset(s)) { /* counted since the run began, and no number comes twice */
+        cpu->instructions = instructions;
+        cpu->random = random;
+    }
 }
 
 void cpu_system_state(struct cpu *cpu, struct state *s)
