@@ -50,7 +50,7 @@ static const struct option_row rows[] = {
     { "--tier", "compiled|interpreter", CHOICE, AT(interpreter), 0, 0, "how functional timing runs code [compiled]", LOOKS },
     { "--quantum", "CYCLES", NUMBER, AT(machine.quantum), 1, 1000000000, "processors' turn [4000; 50000 for one alone]", BOOTS },
     { "--crosscheck", "N", NUMBER, AT(machine.crosscheck), 1, UINT64_MAX, "execute every Nth block on Unicorn too", LOOKS },
-    { "--reset", "restart|exit", CHOICE, AT(reset_exits), 0, 0, "what a reset does: start again from the image, or end the run [restart]", BOOTS },
+    { "--reset", "restart|exit", CHOICE, AT(reset_exits), 0, 0, "a reset starts the image again, or ends the run [restart]", BOOTS },
     { "--limit-time", "SECONDS", SECONDS, AT(limit_seconds), 0, 0, "stop after so much virtual time", LOOKS },
     { "--serial", "stdio|file:F", TEXT, AT(serial), 0, 0, "COM1; typed bytes enter from a terminal, or if said [stdio]", LOOKS },
     { "--display", "WxH|text", TEXT, AT(display), 0, 0, "a framebuffer, or VGA text [none; 1024x768 with --window or --picture]", BOOTS },

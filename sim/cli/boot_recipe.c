@@ -98,7 +98,8 @@ read_recipe(const char *folder, int *argc, int extra, struct boot_recipe *recipe
         argv = NULL;
     }
     const char *images = json_string_value(json_object_get(o, "images"));
-    *recipe = (struct boot_recipe){ .listen = json_is_true(json_object_get(o, "listen")), .images = images ? strtoull(images, NULL, 16) : 0 };
+    *recipe = (struct boot_recipe){ .listen = json_is_true(json_object_get(o, "listen")),
+                                    .images = images ? strtoull(images, NULL, 16) : 0 };
     json_decref(o);
     return argv;
 }
