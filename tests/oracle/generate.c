@@ -362,7 +362,7 @@ static void choose_immediates(struct oracle_case *c, struct encoding *e, uint64_
             put_imm(e, value, size);
         } else if (kind == KIND_J) {
             if (c->row->operand[i].size != SIZE_b) {
-                value = value % 0x20000000 - 0x8000000;
+                value = oracle_chance(seed, 30) ? value % 4096 - 2048 : value % 0x20000000 - 0x8000000; /* some in the same page */
             }
             put_imm(e, value, size);
         } else if (kind == KIND_A) {

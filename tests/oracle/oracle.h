@@ -71,6 +71,7 @@ struct oracle_case {
     uint64_t target;           /* linear address of the memory operand, when has_target */
     bool has_target, has_lock;
     bool sequence;             /* several instructions, ended by INT3 */
+    bool one_cycle;            /* a sequence that stops behind its first instruction, wherever that leads (ours only) */
     uint64_t undefined;        /* RFLAGS bits undefined after a sequence */
     uint64_t undefined_within; /* ... or anywhere in it */
     struct oracle_regs in;     /* rip = where the code lies */
@@ -120,6 +121,8 @@ bool oracle_mutate(struct oracle_case *, uint64_t *seed);
 
 /* Several instructions and INT3 (sequence.c): what one leaves, the next finds. */
 void oracle_generate_sequence(struct oracle_case *, bool mode32, uint64_t *seed);
+/* Two of them and INT3: the first sets flags, the second looks at them.  False: these do not go together this time. */
+bool oracle_generate_pair(struct oracle_case *, unsigned first_row, unsigned second_row, bool mode32, uint64_t *seed);
 
 /* An instruction in a 16- or 32-bit code segment with data segments of every kind (segments.c). */
 void oracle_generate_segmented(struct oracle_case *, uint64_t *seed);
@@ -152,8 +155,8 @@ void oracle_print_case(const struct oracle_case *, FILE *);
 /* --- executors -------------------------------------------------------------------- */
 
 struct oracle_ours;
-struct oracle_ours *oracle_ours_new(bool timed);
-struct oracle_ours *oracle_ours_new_compiled(void); /* every block becomes machine code at its first run */ /* timed: with the approximate timing model */
+struct oracle_ours *oracle_ours_new(bool timed); /* timed: with the approximate timing model */
+struct oracle_ours *oracle_ours_new_compiled(void); /* every block becomes machine code at its first run */
 void oracle_ours_free(struct oracle_ours *);
 void oracle_ours_run(struct oracle_ours *, const struct oracle_case *, struct oracle_outcome *);
 

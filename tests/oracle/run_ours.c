@@ -253,7 +253,7 @@ void oracle_ours_run(struct oracle_ours *o, const struct oracle_case *k, struct 
     enter_case(o, k);
     unsigned steps = 0;
     if (k->sequence) { /* at full speed, to the HLT behind its INT3 or its fault */
-        cpu_run(c, c->now + SEQUENCE_CYCLES);
+        cpu_run(c, c->now + (k->one_cycle ? 1 : SEQUENCE_CYCLES));
     } else {
         do {
             cpu_step(c);

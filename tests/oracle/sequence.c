@@ -48,7 +48,7 @@ static bool computes_with_rsp(const struct oracle_case *one)
     }
     bool in_modrm = one->row->has_modrm && ((one->row->digit < 0 && d.sys.reg == RSP) ||
                                             (d.sys.modrm >> 6 == 3 && d.sys.rm == RSP));
-    return in_modrm || (!one->row->has_modrm && d.sys.rm == RSP && !starts(one->row, "push"));
+    return in_modrm || (one->row->operand[0].kind == KIND_Z && d.sys.rm == RSP && !starts(one->row, "push"));
 }
 
 /* Bit strings and 16-bit double shifts: far away, or undefined. */
@@ -136,4 +136,36 @@ void oracle_generate_sequence(struct oracle_case *c, bool mode32, uint64_t *seed
         n++;
     }
     c->length++; /* INT3 */
+}
+
+/* A jump leads over one INT3 to another, so that whether it was taken can be seen. */
+bool oracle_generate_pair(struct oracle_case *c, unsigned first_row, unsigned second_row, bool mode32, uint64_t *seed)
+{
+    static struct oracle_case second;
+
+    oracle_generate(c, first_row, mode32, seed);
+    c->undefined = c->undefined_within = undefined_after(c, 0, false);
+    oracle_generate_at(&second, second_row, mode32, c->in.rip + c->length, seed);
+    if (c->length > 15 || second.length > 15 || computes_with_rsp(c) || unsuitable(&second) ||
+        (second.row->flags_read & c->undefined) || c->patches + second.patches > ORACLE_PATCHES) {
+        return false;
+    }
+    memset(c->code + c->length, 0xcc, sizeof c->code - c->length);
+    memcpy(c->code + c->length, second.code, second.length);
+    memcpy(c->patch + c->patches, second.patch, second.patches * sizeof *second.patch);
+    c->patches += second.patches;
+    c->length += second.length;
+    if (starts(second.row, "jcc")) {
+        unsigned size = second.row->operand[0].size == SIZE_b ? 1 : 4;
+        memset(c->code + c->length - size, 0, size);
+        c->code[c->length - size] = 1;
+        c->length++;
+    }
+    c->length++; /* INT3 */
+    c->undefined = undefined_after(&second, c->undefined, false);
+    c->undefined_within |= c->undefined;
+    c->row = NULL;
+    c->sequence = true;
+    c->has_target = c->has_lock = false;
+    return true;
 }

@@ -1,14 +1,20 @@
-/* Every user-mode row of spec/x86/opcodes.tbl against the host's processor. */
+/* Every user-mode row of spec/x86/opcodes.tbl against the host's processor: instruction by instruction, or with
+ * --compiled as blocks of the second tier, each of whose rules must make code for some case. */
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "sim/cpu/cache/code_cache.h"
+#include "sim/cpu/exec/forms.h"
+#include "sim/cpu/jit/jit.h"
+#include "sim/machine.h"
 #include "tests/oracle/oracle.h"
 
 enum { BATCH = 512, COMPLAINTS_MAX = 25, COMPLAINTS_PER_ROW = 2 };
 
 struct totals {
-    unsigned long cases, odd, faults, known, different, killed;
+    unsigned long cases, odd, pairs, faults, known, different, killed;
     unsigned *of_row; /* cases compared, by row */
     bool *wanted;     /* rows that are not exempt */
 };
@@ -109,38 +115,55 @@ static void run_host(const struct oracle_case *cases, struct oracle_outcome *the
     }
 }
 
-/* The second tier has only what runs as a block: the instruction and INT3. */
-static bool run_as_block(struct oracle_ours *ours, const struct oracle_case *c, struct oracle_outcome *mine)
+/* Where the host came to, when it came somewhere; else the code's end. */
+static uint64_t end_of(const struct oracle_case *c, const struct oracle_outcome *host)
 {
-    static struct oracle_case block;
-    if (!c->row || (strncmp(c->row->exec, "sse", 3) && strncmp(c->row->exec, "avx", 3) && strncmp(c->row->exec, "bits", 4)) ||
-        c->length >= 15) {
-        return false;
-    }
-    block = *c;
-    block.sequence = true;
-    block.code[block.length++] = 0xcc;
-    oracle_ours_run(ours, &block, mine);
-    if (mine->vector == X_BP) {
-        mine->vector = OUTCOME_OK;
-        mine->out.rip = c->in.rip + c->length;
-    }
-    return true;
+    return host->vector == OUTCOME_OK ? host->out.rip - c->in.rip : c->length;
 }
 
-static void compare_on(struct oracle_ours *ours, bool blocks, const struct oracle_case *cases,
-                       const struct oracle_outcome *theirs, unsigned count, unsigned *complaints,
-                       struct totals *t)
+static bool transfers(const struct oracle_case *c)
+{
+    static const char *const exec[] = { "jcc", "jmp", "call", "ret", "loop" };
+    for (unsigned i = 0; i < sizeof exec / sizeof *exec; i++) {
+        if (c->row && !strncmp(c->row->exec, exec[i], strlen(exec[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The second tier has only what runs as a block: the instruction and INT3, or one that goes elsewhere, for one cycle. */
+static void run_as_block(struct oracle_ours *ours, const struct oracle_case *c, const struct oracle_outcome *host,
+                         struct oracle_outcome *mine)
+{
+    static struct oracle_case block;
+    uint64_t end = end_of(c, host);
+
+    block = *c;
+    block.sequence = true;
+    block.one_cycle = transfers(c) || end - 1 >= ORACLE_CODE_MAX;
+    if (!block.one_cycle) {
+        block.code[end] = 0xcc;
+    }
+    oracle_ours_run(ours, &block, mine);
+    if (!block.one_cycle && mine->vector == X_BP && mine->out.rip == c->in.rip + end + 1) {
+        mine->vector = OUTCOME_OK;
+        mine->out.rip--;
+    }
+}
+
+static void compare(struct oracle_ours *ours, bool compiled, const struct oracle_case *cases, const struct oracle_outcome *theirs,
+                    unsigned count, unsigned *complaints, struct totals *t)
 {
     static struct oracle_outcome mine;
     for (unsigned i = 0; i < count; i++) {
         if (theirs[i].vector == OUTCOME_SKIPPED) {
             continue;
         }
-        if (!blocks) {
+        if (compiled && !cases[i].sequence) {
+            run_as_block(ours, &cases[i], &theirs[i], &mine);
+        } else {
             oracle_ours_run(ours, &cases[i], &mine);
-        } else if (!run_as_block(ours, &cases[i], &mine)) {
-            continue;
         }
         t->cases++;
         t->of_row[cases[i].row_index]++;
@@ -158,14 +181,6 @@ static void compare_on(struct oracle_ours *ours, bool blocks, const struct oracl
             oracle_same(&cases[i], &mine, &theirs[i], "host", stdout);
         }
     }
-}
-
-/* Both tiers. */
-static void compare(struct oracle_ours *const ours[2], const struct oracle_case *cases, const struct oracle_outcome *theirs,
-                    unsigned count, unsigned *complaints, struct totals *t)
-{
-    compare_on(ours[0], false, cases, theirs, count, complaints, t);
-    compare_on(ours[1], true, cases, theirs, count, complaints, t);
 }
 
 /* Odd encodings reach odd addresses; the address sanitizer has memory at many of them. */
@@ -200,64 +215,152 @@ static unsigned per_row(void)
     return given ? (unsigned)atoi(given) : getenv("HVLAB_LONG") ? 6000 : 400;
 }
 
+/* Cases on their way to both processors. */
+struct run {
+    struct oracle_case *cases;
+    struct oracle_outcome *theirs;
+    unsigned n, *complaints;
+    struct oracle_ours *ours;
+    bool compiled;
+    struct totals t;
+    uint64_t seed;
+};
+
+static void finish_batch(struct run *r)
+{
+    if (r->n) {
+        run_host(r->cases, r->theirs, r->n, &r->t);
+        compare(r->ours, r->compiled, r->cases, r->theirs, r->n, r->complaints, &r->t);
+    }
+    r->n = 0;
+}
+
+static void another(struct run *r)
+{
+    if (++r->n == BATCH) {
+        finish_batch(r);
+    }
+}
+
+static void run_row(struct run *r, unsigned row)
+{
+    for (unsigned mode32 = 0; mode32 < 2; mode32++) {
+        if (oracle_row_exempt(&x86_rows[row], mode32)) {
+            continue;
+        }
+        r->t.wanted[row] = true;
+        for (unsigned i = 0; i < (mode32 ? per_row() / 2 : per_row()); i++) {
+            oracle_generate(&r->cases[r->n], row, mode32, &r->seed);
+            bool odd = ODD_ENCODINGS && i % 8 == 7;
+            if (odd && !oracle_mutate(&r->cases[r->n], &r->seed)) {
+                continue;
+            }
+            r->t.odd += odd;
+            another(r);
+        }
+    }
+}
+
+/* What sets flags before what reads them, or before what sets them all again: fused, quiet and specialized forms. */
+static void run_pairs(struct run *r, unsigned first)
+{
+    static const struct { const char *exec; unsigned count; } second[] = {
+        { "jcc", 16 }, { "cmov", 8 }, { "setcc", 4 }, { "alu:cmp", 40 }, { "alu:adc", 4 }
+    };
+    static const char *const setters[] = { "alu", "unary", "shift:", "rotate" };
+    bool sets = false;
+    bool compares = !strncmp(x86_rows[first].exec, "alu:cmp", 7) || !strncmp(x86_rows[first].exec, "alu:test", 8);
+    unsigned often = (compares ? 8 : 1) * (getenv("HVLAB_LONG") ? 6 : 1); /* most fused forms are those two's */
+
+    for (unsigned i = 0; i < sizeof setters / sizeof *setters; i++) {
+        sets |= !strncmp(x86_rows[first].exec, setters[i], strlen(setters[i]));
+    }
+    for (unsigned k = 0; sets && k < sizeof second / sizeof *second; k++) {
+        for (unsigned row = 0; row < x86_row_count; row++) {
+            bool mode32 = oracle_chance(&r->seed, 12);
+            if (strncmp(x86_rows[row].exec, second[k].exec, strlen(second[k].exec)) || oracle_row_exempt(&x86_rows[first], mode32) ||
+                oracle_row_exempt(&x86_rows[row], mode32)) {
+                continue;
+            }
+            for (unsigned i = 0; i < second[k].count * often; i++) {
+                if (oracle_generate_pair(&r->cases[r->n], first, row, mode32, &r->seed)) {
+                    r->t.pairs++;
+                    another(r);
+                }
+            }
+        }
+    }
+}
+
+static const char *never_made(const char *form)
+{
+#define NEVER(pattern, why)                \
+    if (fnmatch(pattern, form, 0) == 0) {  \
+        return why;                        \
+    }
+#include "tests/oracle/never_made.def"
+    return NULL;
+}
+
+/* A rule of the second tier that never made code was not tried. */
+static unsigned forms_without_code(const struct run *r)
+{
+    const struct jit *jit = code_cache_jit(oracle_ours_machine(r->ours)->code);
+    unsigned without = 0, known = 0;
+
+    for (unsigned form = 0; jit && form < FORM_COUNT; form++) {
+        const char *name = form_info[form].name;
+        bool never = never_made(name);
+        if (jit_knows_form(jit, form)) {
+            known += !never;
+            if (never == jit_used_form(jit, form)) {
+                printf("%s: %s\n", never ? "became code all the same" : "never became code", name);
+                without++;
+            }
+        }
+    }
+    printf("second tier: %u forms have a rule, %u of them not tried\n", known, without);
+    return without;
+}
+
 int main(int argc, char **argv)
 {
+    bool compiled = argc > 1 && !strcmp(argv[1], "--compiled");
+    argc -= compiled;
+    argv += compiled;
     const char *only = argc > 1 ? argv[1] : NULL; /* a row's text must contain it */
-    struct oracle_case *cases = shared(BATCH * sizeof *cases);
-    struct oracle_outcome *theirs = shared(BATCH * sizeof *theirs);
-    unsigned *complaints = calloc(x86_row_count, sizeof *complaints);
-    struct oracle_ours *ours[2] = { oracle_ours_new(false), oracle_ours_new_compiled() };
-    struct totals t = { .of_row = calloc(x86_row_count, sizeof(unsigned)), .wanted = calloc(x86_row_count, sizeof(bool)) };
-    uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 0x13198a2e03707344;
-    unsigned n = 0, rows = 0, exempt = 0;
+    struct run r = {
+        .cases = shared(BATCH * sizeof *r.cases), .theirs = shared(BATCH * sizeof *r.theirs), .compiled = compiled,
+        .complaints = calloc(x86_row_count, sizeof *r.complaints), .ours = compiled ? oracle_ours_new_compiled() : oracle_ours_new(false),
+        .t = { .of_row = calloc(x86_row_count, sizeof(unsigned)), .wanted = calloc(x86_row_count, sizeof(bool)) },
+        .seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 0x13198a2e03707344,
+    };
+    unsigned rows = 0;
 
     if (oracle_host_unavailable()) {
         printf("SKIP: %s\n", oracle_host_unavailable());
         return 0;
     }
-    for (unsigned r = 0; r < x86_row_count; r++) {
-        bool run = false;
-        if (only && !strstr(x86_rows[r].text, only)) {
-            continue;
+    for (unsigned row = 0; row < x86_row_count; row++) {
+        if (!only || strstr(x86_rows[row].text, only)) {
+            run_row(&r, row);
+            run_pairs(&r, row);
         }
-        for (unsigned mode32 = 0; mode32 < 2; mode32++) {
-            if (oracle_row_exempt(&x86_rows[r], mode32)) {
-                continue;
-            }
-            run = true;
-            for (unsigned i = 0; i < (mode32 ? per_row() / 2 : per_row()); i++) {
-                oracle_generate(&cases[n], r, mode32, &seed);
-                bool odd = ODD_ENCODINGS && i % 8 == 7;
-                if (odd && !oracle_mutate(&cases[n], &seed)) {
-                    continue;
-                }
-                t.odd += odd;
-                n++;
-                if (n == BATCH) {
-                    run_host(cases, theirs, n, &t);
-                    compare(ours, cases, theirs, n, complaints, &t);
-                    n = 0;
-                }
-            }
-        }
-        rows += run;
-        t.wanted[r] = run;
-        exempt += !run;
+        rows += r.t.wanted[row];
     }
-    run_host(cases, theirs, n, &t);
-    compare(ours, cases, theirs, n, complaints, &t);
-    for (unsigned r = 0; r < x86_row_count; r++) {
-        if (complaints[r]) {
-            printf("%6u differ: %s (%s)\n", complaints[r], x86_rows[r].text, x86_rows[r].line);
+    finish_batch(&r);
+    for (unsigned row = 0; row < x86_row_count; row++) {
+        if (r.complaints[row]) {
+            printf("%6u differ: %s (%s)\n", r.complaints[row], x86_rows[row].text, x86_rows[row].line);
         }
     }
-    unsigned without = rows_without_cases(&t);
-    printf("host oracle: %u rows, %u rows exempt, %lu cases, %lu of them odd encodings, %lu faulted, %lu known differences, %lu differ, %lu killed the child\n",
-           rows, exempt, t.cases, t.odd, t.faults, t.known, t.different, t.killed);
-    oracle_ours_free(ours[0]);
-    oracle_ours_free(ours[1]);
-    free(complaints);
-    free(t.of_row);
-    free(t.wanted);
-    return t.different != 0 || t.killed != 0 || without != 0;
+    unsigned without = rows_without_cases(&r.t) + (compiled && !only ? forms_without_code(&r) : 0);
+    printf("host oracle, %s: %u rows, %u rows exempt, %lu cases, %lu of them odd encodings, %lu pairs, %lu faulted, %lu known differences, "
+           "%lu differ, %lu killed the child\n", compiled ? "compiled" : "interpreted", rows, x86_row_count - rows, r.t.cases, r.t.odd,
+           r.t.pairs, r.t.faults, r.t.known, r.t.different, r.t.killed);
+    oracle_ours_free(r.ours);
+    free(r.complaints);
+    free(r.t.of_row);
+    free(r.t.wanted);
+    return r.t.different != 0 || r.t.killed != 0 || without != 0;
 }

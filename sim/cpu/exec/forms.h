@@ -113,7 +113,7 @@ enum {
     X(leave, FRAME, 64) \
     X(movabs, NONE, 64) X(nop, NONE, 64) X(ud, NONE, 64) X(sys, NONE, 64) X(sse_check, NONE, 64) X(avx_check, NONE, 64) \
     X(cwd_16, NONE, 16) X(cwd_32, NONE, 32) X(cwd_64, NONE, 64) X(bswap_32, NONE, 32) X(bswap_64, NONE, 64) \
-    X(ea_bit_16, NONE, 16) X(ea_bit_32, NONE, 32) X(ea_bit_64, NONE, 64) X(wrap32, NONE, 64) \
+    X(ea_bit_16, NONE, 16) X(ea_bit_32, NONE, 32) X(ea_bit_64, NONE, 64) \
     X(cmpxchg8b, AT_M | STORE, 64) X(cmpxchg16b, AT_M | STORE | ALIGN, 128) \
     X(locked, NONE, 64)
 

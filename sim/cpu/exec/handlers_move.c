@@ -52,7 +52,6 @@ OP(ea_check)
         c->addr += (uint64_t)(get(REG(src), bits) >> shift) * (bits / 8); \
         NEXT; }
 EA_BIT(16, 4) EA_BIT(32, 5) EA_BIT(64, 6)
-OP(wrap32) { c->addr = (uint32_t)c->addr; NEXT; }
 
 /* --- the 64-bit stack --------------------------------------------------------------- */
 

@@ -168,14 +168,6 @@ void emit_ea(struct translation *t, struct insn *r, const struct rule *rule)
     asm_store(&t->a, 64, FIELD_OF_CPU(addr), SCRATCH);
 }
 
-void emit_wrap(struct translation *t, struct insn *r, const struct rule *rule)
-{
-    (void)r;
-    (void)rule;
-    asm_load(&t->a, 32, SCRATCH, FIELD_OF_CPU(addr));
-    asm_store(&t->a, 64, FIELD_OF_CPU(addr), SCRATCH);
-}
-
 /* --- the 64-bit stack --------------------------------------------------------------------------- */
 
 void emit_push(struct translation *t, struct insn *r, const struct rule *rule)

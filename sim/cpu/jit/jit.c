@@ -125,6 +125,17 @@ struct jit_stats jit_stats(const struct jit *j)
     return j->stats;
 }
 
+bool jit_knows_form(const struct jit *j, unsigned form)
+{
+    const struct rule *rule = jit_rule(form);
+    return rule->emit && cpu_features_has(&j->host, rule->feature);
+}
+
+bool jit_used_form(const struct jit *j, unsigned form)
+{
+    return j->used[form];
+}
+
 /* --- blocks ---------------------------------------------------------------------------- */
 
 static uint8_t *cold_code(const struct jit *j)
@@ -195,7 +206,7 @@ static void flush(struct jit *j)
 /* Forms whose rule does not hold for all operands. */
 static bool applies(const struct translation *t, const struct insn *r, const struct rule *rule)
 {
-    if (!rule->emit || !cpu_features_has(&t->jit->host, rule->feature)) {
+    if (!jit_knows_form(t->jit, r->form)) {
         return false;
     }
     if (rule->src == 'i' && rule->bits < 64 && r->imm != (int32_t)r->imm) {
@@ -239,6 +250,7 @@ static void translate_records(struct translation *t)
             continue;
         }
         t->jit->stats.native++;
+        t->jit->used[r->form] = true;
         t->start = t->code_of[r - entry] = t->a.at;
         if (!in_code || r == entry + 1) {
             pend(t, PENDING_RESUME, NULL, r);

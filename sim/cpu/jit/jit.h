@@ -54,6 +54,9 @@ void jit_forget(struct jit *);
 
 struct jit_stats { uint64_t translated, records, native, code_bytes, cold_bytes, flushes; };
 struct jit_stats jit_stats(const struct jit *);
+/* Has the translator a rule for this form on this host, and did it ever use it?  For tests: every rule must be tried. */
+bool jit_knows_form(const struct jit *, unsigned form);
+bool jit_used_form(const struct jit *, unsigned form);
 
 /* Handler of a cold block's head. */
 op_fn core_warm;

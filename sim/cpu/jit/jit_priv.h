@@ -56,6 +56,7 @@ struct jit {
     struct cpu_features host; /* SSE extensions of the host */
     struct translation *work;
     struct jit_stats stats;
+    bool used[FORM_COUNT];    /* forms that became code */
 };
 
 enum { JIT_BLOCKS_MAX = 1 << 17, BLOCK_HOT_MAX = 160 * BLOCK_RECORDS, BLOCK_COLD_MAX = 96 * BLOCK_RECORDS, HEAD_BYTES = 11 };
@@ -136,7 +137,7 @@ void pend(struct translation *, int kind, uint8_t *field, struct insn *record);
 
 typedef void emit_fn(struct translation *, struct insn *, const struct rule *);
 emit_fn emit_binary, emit_move, emit_extend, emit_lea, emit_shift, emit_unary, emit_multiply, emit_movabs, emit_widen,
-    emit_swap, emit_nop, emit_load_for_write, emit_ea, emit_wrap, emit_push, emit_pop, emit_peek, emit_leave, emit_jump,
+    emit_swap, emit_nop, emit_load_for_write, emit_ea, emit_push, emit_pop, emit_peek, emit_leave, emit_jump,
     emit_away, emit_go, emit_call, emit_ret, emit_jcc, emit_fused, emit_set, emit_cmov, emit_exchange, emit_exchange_add,
     emit_cmpxchg, emit_sse_load, emit_sse_store, emit_sse_move, emit_wide_multiply, emit_bit_test, emit_sse_host,
     emit_sse_scalar, emit_sse_root, emit_sse_order, emit_sse_compare, emit_sse_resize, emit_sse_from_integer,
