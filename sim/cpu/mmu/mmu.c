@@ -30,7 +30,11 @@ enum exec_result mmu_translate(struct cpu *cpu, struct mmu_context *c, uint64_t 
     if (!cpu_canonical(cpu, linear)) {
         return cpu_raise_error(cpu, X_GP, 0);
     }
-    struct walk w = { .linear = linear, .kind = kind, .regime = c->key.regime };
+    struct walk w; /* big: what the walk sets is not cleared first */
+    w.linear = linear;
+    w.kind = kind;
+    w.regime = c->key.regime;
+    w.peek = w.no_linear = false;
     enum exec_result result = mmu_walk(cpu, &w);
 
     if (result == EXEC_FAULT) {

@@ -60,9 +60,19 @@ struct mmu_context {
     uint16_t keys;                     /* protection keys some page has or had [bit per key] */
 };
 
-enum { MMU_CONTEXTS = 24 };
+enum { MMU_CONTEXTS = 24, WALK_MEMOS = 128, WALK_ENTRIES_MAX = 5 };
+
+/* A walk that was done (memo.c); rights 0: none. */
+struct walk_memo {
+    uint64_t linear, cr3, spa;                /* pages; all of CR3 */
+    uint32_t regime;
+    uint8_t rights, shift, count;             /* as in struct walk; entries read */
+    const uint8_t *host[WALK_ENTRIES_MAX];    /* where they lie */
+    uint64_t entry[WALK_ENTRIES_MAX];
+};
 
 struct mmu {
+    struct walk_memo memo[WALK_MEMOS];
     struct mmu_context *context[MMU_CONTEXTS]; /* allocated when first needed */
     unsigned context_count;
     struct mmu_context *current;   /* of explicit accesses */
@@ -89,6 +99,9 @@ struct walk {
 /* walk.c */
 uint32_t mmu_regime(const struct cpu *, bool user, bool implicit);
 enum exec_result mmu_walk(struct cpu *, struct walk *);
+/* memo.c: fills in the result, or false.  Only where the walk would succeed and write nothing. */
+bool mmu_memo_find(struct cpu *, struct walk *);
+void mmu_memo_note(struct cpu *, const struct walk *, const uint64_t *entry_spa, const uint64_t *entry, unsigned count);
 bool mmu_walk_peek(struct cpu *, uint64_t linear, uint64_t *spa);
 
 /* context.c */

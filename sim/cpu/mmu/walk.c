@@ -4,7 +4,7 @@
 #include "sim/machine.h"
 #include "sim/vtx/vtx.h"
 
-enum { LEVELS_MAX = 5 };
+enum { LEVELS_MAX = WALK_ENTRIES_MAX };
 #define FRAME_MASK 0x000ffffffffff000ull
 
 /* A paging mode: linear-address bits that index each level, top first.  Facts of the table
@@ -295,13 +295,18 @@ static enum exec_result final_address(struct cpu *cpu, struct walk *w, const str
 enum exec_result mmu_walk(struct cpu *cpu, struct walk *w)
 {
     unsigned paging = w->regime & REGIME_PAGING_MASK;
-    struct gathered g = { .user = true, .writable = true, .dirty = true };
+    struct gathered g;
 
     w->shift = 12;
+    w->key = 0;
     if (paging == PAGING_NONE) {
+        g = (struct gathered){ .user = true, .writable = true, .dirty = true };
         w->gpa = w->linear;
         w->rights = PAGE_READ | PAGE_WRITE | PAGE_EXEC;
         return final_address(cpu, w, &g);
+    }
+    if (!w->peek && mmu_memo_find(cpu, w)) {
+        return EXEC_OK;
     }
     const struct paging_form *form = &paging_forms[paging];
     enum exec_result result = descend(cpu, w, form, &g);
@@ -325,7 +330,11 @@ enum exec_result mmu_walk(struct cpu *cpu, struct walk *w)
                 (permitted(w, &g, ACCESS_READ) ? PAGE_READ : 0) |
                 (g.dirty && permitted(w, &g, ACCESS_WRITE) ? PAGE_WRITE : 0) |
                 (permitted(w, &g, ACCESS_EXEC) ? PAGE_EXEC : 0) | (g.global ? PAGE_GLOBAL : 0);
-    return final_address(cpu, w, &g);
+    result = final_address(cpu, w, &g);
+    if (result == EXEC_OK) {
+        mmu_memo_note(cpu, w, g.entry_spa, g.entry, g.leaf + 1);
+    }
+    return result;
 }
 
 bool mmu_walk_peek(struct cpu *cpu, uint64_t linear, uint64_t *spa)
