@@ -254,6 +254,18 @@ def test_looks(kind, cpus, model, more):
     say(f"{kind} {model} {cpus} cpus: {plain['state_hash']} however one looks, {len(ways) + 1} ways")
 
 
+def test_shell(kind, cpus, model, more):
+    """A person at the shell: what they type is the machine's input, and a replay of it is the same run."""
+    steps = ["wait # ", r"type echo $((6*7)) > /answer; cat /answer\n", r"wait \n42", "wait # ", r"type exit\n"]
+    with tempfile.TemporaryDirectory(prefix="hvlab-shell-") as folder:
+        script, record = pathlib.Path(folder, "script"), pathlib.Path(folder, "record")
+        script.write_text("\n".join(steps) + "\n")
+        boot(kind, guest.initramfs(kind), ["shell", "hello"], cpus, model, (*more, "--script", str(script), "--record", str(record)))
+        done = subprocess.run([HVLAB, "replay", str(record)], capture_output=True, text=True, timeout=1500)
+        expect(f"the replay's exit status ({done.stdout[-500:]}{done.stderr[-500:]})", 0, done.returncode)
+    say(f"{kind} {model} {cpus} cpus: the shell answers, and again in a replay")
+
+
 def test_tiers(kind, cpus, model, more):
     """All tiers in step over whole boots, compared every million cycles."""
     initrd = guest.initramfs(kind)
@@ -276,6 +288,7 @@ def everything():
         test_gdb("cloud", "2", model, ())
         for cpus in ("1", "4"):
             test_looks("cloud", cpus, model, ())
+            test_shell("cloud", cpus, model, ())
     test_tools("cloud", "1", None, ())
 
 
