@@ -13,11 +13,14 @@ import os
 import pathlib
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 
-import linux_boot
+sys.path.append(str(pathlib.Path(__file__).resolve().parent / "workload"))
+import compare  # noqa: E402
+import linux_boot  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOC = ROOT / "docs/performance.md"
@@ -76,24 +79,17 @@ def verdict(ok):
     return "met" if ok else "**missed**"
 
 
-def workload(bench):
-    _, _, text = timed([bench.build / "tests/bench/cpu_mips/cpu_mips"])
-    native = re.search(r"native (\d+) MIPS", text)[1]
-    body = [("native", native, "1", "-", "-")]
-    for mode, floor in (("functional", 7), ("interpreted", 7), ("approximate", 20)):
-        mips, ratio = re.search(mode + r"\s+(\d+) MIPS\s+1/([\d.]+)", text).groups()
-        body.append((mode, mips, f"1/{ratio}", f"1/{floor}", verdict(float(ratio) <= floor)))
-    return table(("mode", "MIPS", "of native", "floor", ""), body)
-
-
-def sse_workload(bench):
-    _, _, text = timed([sys.executable, ROOT / "tests/bench/sse_mips/compare.py", "--build", bench.build])
-    rows = {name: (mips, ratio) for name, mips, ratio in re.findall(r"(\w+)\s+(\d+) MIPS\s+1/([\d.]+)", text)}
-    floor = int(rows["tcg"][0]) if "tcg" in rows else None
-    return table(("who", "MIPS", "of native", "floor", ""),
-                 [(name, mips, f"1/{ratio}", *((f"TCG's {floor}", verdict(int(mips) >= floor))
-                                               if name == "hvlab" and floor else ("-", "-")))
-                  for name, (mips, ratio) in rows.items()])
+def workload(bench, name, floors):
+    """Rows of one workload; 'floors' gives what each way should reach, in MIPS, or whom."""
+    rows = compare.measure(bench.build, name)
+    mips = {who: rate for who, rate, _ in rows}
+    body = []
+    for who, rate, ratio in rows:
+        floor = floors.get(who)
+        want = mips.get(floor) if isinstance(floor, str) else floor
+        shown = f"{floor}'s" if isinstance(floor, str) else f"{floor:,}" if floor else "-"
+        body.append((who, f"{rate:.0f}", f"1/{1 / ratio:.1f}", shown, verdict(rate >= want) if want else "-"))
+    return table(("who", "MIPS", "of native", "floor", ""), body)
 
 
 def packets(bench):
@@ -168,7 +164,15 @@ def replace(document, name, text):
 def host():
     model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     compiler = subprocess.run(["cc", "--version"], capture_output=True, text=True).stdout.split("\n")[0]
-    return f"Host: {model[1] if model else platform.machine()}, {compiler}. One host thread."
+    return f"Host: {model[1] if model else platform.machine()}, {compiler}. One host thread. {' '.join(versions())}"
+
+
+def versions():
+    """Which peers were here."""
+    for program in ("qemu-system-x86_64", compare.BOCHS):
+        if shutil.which(program):
+            text = subprocess.run([program, "--version" if "qemu" in program else "--help"], capture_output=True, text=True)
+            yield next(line.strip(" =") for line in (text.stdout + text.stderr).split("\n") if re.search(r"\d\.\d", line)) + "."
 
 
 def main():
@@ -179,8 +183,8 @@ def main():
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(arguments.build, folder, arguments.quick)
-        parts = {"host": host(), "workload": workload(bench), "sse": sse_workload(bench),
-                 "packets": packets(bench)}
+        parts = {"host": host(), "workload": workload(bench, "integer", {"functional": 1100, "interpreted": 500}),
+                 "sse": workload(bench, "floating", {"functional": "tcg"}), "packets": packets(bench)}
         boot, sentences = linux_boot.measure(timed, bench.build)
         parts["linux"] = table(linux_boot.HEADER, boot) + "\n\n" + "\n".join(sentences)
         parts["operations"] = operations(bench)

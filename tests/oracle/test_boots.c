@@ -114,7 +114,7 @@ static bool run(const struct program *p)
 
 int main(void)
 {
-    static const char *const own[] = { "bench_core", "bench_sse_mips", "guest_vtx", "guest_cpu_system" };
+    static const char *const own[] = { "bench_core", "bench_floating", "guest_vtx", "guest_cpu_system" };
     const char *kernel = getenv("HVLAB_KERNEL"), *initrd = getenv("HVLAB_INITRD");
     bool good = true;
     for (unsigned i = 0; i < sizeof own / sizeof *own; i++)

@@ -1,4 +1,4 @@
-#include "tests/bench/sse_mips/workload.h"
+#include "tests/bench/workload/workload.h"
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-#include "tests/bench/cpu_mips/workload.h"
+#include "tests/bench/workload/workload.h"
 
 enum { TEXT_SIZE = 256 << 10, SORT_COUNT = 20000, MATRIX = 64, HASH_BITS = 14 };
 
@@ -138,8 +138,9 @@ static uint64_t multiply(uint32_t *a, uint32_t *b, uint32_t *c, uint64_t *seed)
     return sum;
 }
 
-uint64_t workload_run(uint8_t *scratch, unsigned rounds)
+uint64_t workload_run(unsigned rounds)
 {
+    static _Alignas(64) uint8_t scratch[4 << 20];
     uint8_t *text = scratch, *packed = scratch + (1 << 20);
     uint32_t *table = (uint32_t *)(scratch + (2 << 20));
     int32_t *numbers = (int32_t *)(scratch + (3 << 20));

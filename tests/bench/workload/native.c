@@ -1,9 +1,9 @@
-/* The workload as a program: sse_mips [rounds]. */
+/* The workload as a program: workload_NAME [rounds]. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/bench/sse_mips/workload.h"
+#include "tests/bench/workload/workload.h"
 
 int
 main(int argc, char **argv)
