@@ -11,8 +11,6 @@ enum {
     VECTOR_SPURIOUS = 0xFF,
 };
 
-enum { SELECTOR_CODE = 0x08, SELECTOR_DATA = 0x10, SELECTOR_TSS = 0x18 };
-
 struct lp_arch; /* GDT, TSS and stacks */
 
 /* On the processor itself: tables, GS base, local APIC in x2APIC mode. */

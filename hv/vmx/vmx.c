@@ -4,6 +4,7 @@
 
 #include "hv/arch/lp_arch.h"
 #include "hv/partition/partition.h"
+#include "hv/rt/rt_tables.h"
 #include "spec/x86/system.h"
 
 struct vmx_controls vmx;
@@ -146,13 +147,13 @@ static void set_common_host_state(void)
     arch_vmwrite(VMCS_HOST_CR4, h.cr4);
     arch_vmwrite(VMCS_HOST_EFER, h.efer);
     arch_vmwrite(VMCS_HOST_PAT, h.pat);
-    arch_vmwrite(VMCS_HOST_CS_SELECTOR, SELECTOR_CODE);
-    arch_vmwrite(VMCS_HOST_SS_SELECTOR, SELECTOR_DATA);
-    arch_vmwrite(VMCS_HOST_DS_SELECTOR, SELECTOR_DATA);
-    arch_vmwrite(VMCS_HOST_ES_SELECTOR, SELECTOR_DATA);
+    arch_vmwrite(VMCS_HOST_CS_SELECTOR, RT_SELECTOR_CODE);
+    arch_vmwrite(VMCS_HOST_SS_SELECTOR, RT_SELECTOR_DATA);
+    arch_vmwrite(VMCS_HOST_DS_SELECTOR, RT_SELECTOR_DATA);
+    arch_vmwrite(VMCS_HOST_ES_SELECTOR, RT_SELECTOR_DATA);
     arch_vmwrite(VMCS_HOST_FS_SELECTOR, 0);
     arch_vmwrite(VMCS_HOST_GS_SELECTOR, 0);
-    arch_vmwrite(VMCS_HOST_TR_SELECTOR, SELECTOR_TSS);
+    arch_vmwrite(VMCS_HOST_TR_SELECTOR, RT_SELECTOR_TSS);
     arch_vmwrite(VMCS_HOST_FS_BASE, 0);
     arch_vmwrite(VMCS_HOST_IDTR_BASE, lp_arch_idt());
     arch_vmwrite(VMCS_HOST_SYSENTER_CS, 0);

@@ -9,15 +9,12 @@
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
 
-enum { BENCH_MAX = 32, NS_PER_FAR_START = 0x7fffffff };
-
-struct bench_interval { uint64_t begin, end; };
+enum { NS_PER_FAR_START = 0x7fffffff };
 
 struct channel {
     uint32_t report_low;     /* latched until HIGH commits */
     uint64_t report_spa;     /* 0 = not announced */
     bool ready, sent_all;
-    struct bench_interval bench[BENCH_MAX];
 };
 
 struct lab_device {
@@ -75,16 +72,8 @@ take_event(struct lab_device *d, unsigned channel, uint32_t value)
         if (d->config.failed)
             d->config.failed(d->config.ctx, channel, detail);
         break;
-    case LAB_EVENT_BENCH_BEGIN:
-        if (detail < BENCH_MAX)
-            c->bench[detail].begin = machine_now(d->machine);
-        break;
-    case LAB_EVENT_BENCH_END:
-        if (detail < BENCH_MAX)
-            c->bench[detail].end = machine_now(d->machine);
-        break;
     default:
-        break; /* LAB_EVENT_MARK and unknown codes are in the trace */
+        break; /* marks, intervals of benchmarks and unknown codes are in the trace */
     }
 }
 
@@ -166,7 +155,6 @@ lab_device_state(struct lab_device *d, struct state *s)
         STATE_VISIT(s, c->report_spa);
         STATE_VISIT(s, c->ready);
         STATE_VISIT(s, c->sent_all);
-        STATE_VISIT(s, c->bench);
     }
 }
 
@@ -191,15 +179,4 @@ lab_device_report(const struct lab_device *d, unsigned channel, struct lab_repor
 {
     uint64_t spa = channel < LAB_CHANNELS ? d->channel[channel].report_spa : 0;
     return spa && mem_read(d->machine->mem, spa, report, sizeof *report) && report->magic == LAB_REPORT_MAGIC;
-}
-
-bool
-lab_device_bench(const struct lab_device *d, unsigned channel, uint32_t detail, uint64_t *begin, uint64_t *end)
-{
-    if (channel >= LAB_CHANNELS || detail >= BENCH_MAX)
-        return false;
-    const struct bench_interval *b = &d->channel[channel].bench[detail];
-    *begin = b->begin;
-    *end = b->end;
-    return b->end > b->begin;
 }

@@ -36,7 +36,5 @@ bool lab_device_started(const struct lab_device *, uint64_t *cycle);
 unsigned lab_device_sent_all(const struct lab_device *); /* children that said so */
 /* Copies a channel's report. False when none was announced (or its page is no RAM). */
 bool lab_device_report(const struct lab_device *, unsigned channel, struct lab_report *);
-/* Cycles of the last LAB_EVENT_BENCH_BEGIN/END of a channel with 'detail'. */
-bool lab_device_bench(const struct lab_device *, unsigned channel, uint32_t detail, uint64_t *begin, uint64_t *end);
 
 #endif

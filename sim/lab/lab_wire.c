@@ -26,7 +26,7 @@ struct lab_wire {
     uint64_t free_at;          /* the line to the card is idle from here on [cycle] */
     uint64_t paused_until;     /* [cycle] */
     uint64_t paused_cycles;
-    uint64_t received, received_replay, received_bytes, received_hash;
+    uint64_t received, received_replay, received_hash;
 };
 
 static uint64_t
@@ -106,7 +106,6 @@ transmitted(void *ctx, const uint8_t *frame, size_t size, uint64_t now)
     struct lab_wire *w = ctx;
     w->received++;
     w->received_replay += is_from_replayer(w, frame, size);
-    w->received_bytes += size;
     w->received_hash = hash_frame(w->received_hash, frame, size);
     if (w->observer)
         w->observer(w->ctx, false, frame, size, now);
@@ -189,7 +188,6 @@ lab_wire_state(struct lab_wire *w, struct state *s)
     STATE_VISIT(s, w->paused_cycles);
     STATE_VISIT(s, w->received);
     STATE_VISIT(s, w->received_replay);
-    STATE_VISIT(s, w->received_bytes);
     STATE_VISIT(s, w->received_hash);
     if (w->next > w->schedule->wire_count)
         state_fail(s, "frame %u of %u", w->next, w->schedule->wire_count);
@@ -200,6 +198,5 @@ uint32_t lab_wire_sent(const struct lab_wire *w) { return w->next; }
 bool lab_wire_sent_all(const struct lab_wire *w) { return w->started && w->next == w->schedule->wire_count; }
 uint64_t lab_wire_received(const struct lab_wire *w) { return w->received; }
 uint64_t lab_wire_received_replay(const struct lab_wire *w) { return w->received_replay; }
-uint64_t lab_wire_received_bytes(const struct lab_wire *w) { return w->received_bytes; }
 uint64_t lab_wire_received_hash(const struct lab_wire *w) { return w->received_hash; }
 uint64_t lab_wire_paused_cycles(const struct lab_wire *w) { return w->paused_cycles; }

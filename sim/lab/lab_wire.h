@@ -34,7 +34,6 @@ uint32_t lab_wire_sent(const struct lab_wire *);         /* frames handed to the
 bool lab_wire_sent_all(const struct lab_wire *);
 uint64_t lab_wire_received(const struct lab_wire *);     /* frames that came from the card */
 uint64_t lab_wire_received_replay(const struct lab_wire *); /* of these, from children that replay */
-uint64_t lab_wire_received_bytes(const struct lab_wire *);
 uint64_t lab_wire_received_hash(const struct lab_wire *);/* payload hash of spec/lab/lab.h */
 uint64_t lab_wire_paused_cycles(const struct lab_wire *);/* time the schedule was held by PAUSE [cycle] */
 

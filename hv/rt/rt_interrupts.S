@@ -1,10 +1,8 @@
-/* Entry points of the hypervisor's own IDT: 256 stubs of 16 bytes.  Interrupts
- * arrive only while a logical processor idles, exceptions only when we are
- * broken. */
+/* The entry points of an IDT: 256 stubs of 16 bytes, and the loading of the tables; see rt_tables.h. */
     .text
     .balign 16
-    .globl interrupt_stubs
-interrupt_stubs:
+    .globl rt_interrupt_stubs
+rt_interrupt_stubs:
     vector = 0
     .rept 256
     .balign 16
@@ -17,7 +15,7 @@ interrupt_stubs:
     vector = vector + 1
     .endr
 
-    /* Stack: vector, error code, RIP, CS, RFLAGS, RSP, SS. */
+    /* Stack: struct rt_interrupt_frame. */
 common:
     pushq %rax
     pushq %rcx
@@ -30,11 +28,10 @@ common:
     pushq %r11
     pushq %rbx
     movq %rsp, %rbx
-    movq 80(%rsp), %rdi
-    leaq 80(%rsp), %rsi
+    leaq 80(%rsp), %rdi
     andq $-16, %rsp
     cld
-    call interrupt_dispatch
+    call rt_interrupt
     movq %rbx, %rsp
     popq %rbx
     popq %r11
@@ -49,9 +46,9 @@ common:
     addq $16, %rsp
     iretq
 
-    .globl lp_load_tables
+    .globl rt_load_registers
     /* (gdt pointer, idt pointer, tss selector) */
-lp_load_tables:
+rt_load_registers:
     lgdt (%rdi)
     lidt (%rsi)
     movl $0x10, %eax
@@ -62,6 +59,10 @@ lp_load_tables:
     movl %eax, %fs
     movl %eax, %gs
     ltr %dx
-    ret
+    pushq $0x08
+    leaq 1f(%rip), %rax
+    pushq %rax
+    lretq
+1:  ret
 
     .section .note.GNU-stack, "", @progbits
