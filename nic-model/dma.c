@@ -35,7 +35,7 @@ op_finish(struct nic *nic, const struct nic_dma_op *op, uint64_t now)
         rx_fetched(nic, op->index, now);
         break;
     case NIC_DMA_TX_FETCH:
-        tx_fetched(nic, op->index, now);
+        tx_fetched(nic, op->index);
         break;
     case NIC_DMA_TX_DATA:
         tx_data_read(nic, op->index, now);

@@ -118,21 +118,42 @@ struct nic_dma_channel {
     struct event event;                /* armed for the oldest op */
 };
 
-/* --- rx.c ------------------------------------------------------------------------------- */
+/* --- ring.c: descriptors on their way from a ring in memory to the card ------------------- */
 
-enum { NIC_RX_CACHE = 64, NIC_RX_FETCH_BELOW = 32, NIC_RX_JOBS = 32, NIC_RX_SPAN = 16, NIC_RX_FRAMES = 8192,
-       NIC_RX_STORE = 1 << 20 };
-
-/* A ring's on-chip side.  DISABLED -> (RXDCTL.EN) RUNNING -> (refused DMA) FAULTED -> (EN = 0) DISABLED */
-struct nic_rx_queue {
-    uint64_t cache[NIC_RX_CACHE]; /* buffer addresses, ring */
-    uint16_t cache_head, cached;
+/* A ring's on-chip side; its owner (rx.c, tx.c) has the cache, itself a ring, and the registers.
+ * DISABLED -> (RXDCTL.EN, TXDCTL.EN) RUNNING -> (refused DMA) FAULTED -> (EN = 0) DISABLED */
+struct nic_fetcher {
+    uint16_t cache_head, cached;  /* oldest cached descriptor, and how many */
     uint16_t fetch;               /* ring index of the next descriptor to fetch */
     uint16_t fetching;            /* descriptors in flight */
     uint16_t take;                /* ring index of the oldest cached descriptor */
     uint16_t generation;          /* bumped by disable; older jobs and fetches are void */
     uint16_t fetch_generation;
     uint8_t enabled, faulted;
+};
+
+/* Descriptors that software has given, up to 'tail', and the card has not fetched. 'size' of the ring, 0: there is none. */
+uint32_t ring_unfetched(const struct nic_fetcher *, uint32_t size, uint32_t tail);
+/* Begins to fetch what software has given up to 'tail', to the ring's end and 'most' at most; returns how many. */
+uint32_t ring_fetch(struct nic_fetcher *, uint32_t size, uint32_t tail, uint32_t most);
+/* The fetch ends: how many descriptors from ring index 'fetch' on are there to be read, or 0: it is void. */
+uint32_t ring_arrive(struct nic_fetcher *, uint32_t size);
+/* They were read: the cache has 'count' more. */
+void ring_take_in(struct nic_fetcher *, uint32_t size, uint32_t count);
+/* Disables; the next descriptor is at 'head'. */
+void ring_stop(struct nic_fetcher *, uint32_t head);
+/* Nothing but a next generation. */
+void ring_reset(struct nic_fetcher *);
+bool ring_state(struct nic_fetcher *, unsigned cache_size, struct state *); /* false: impossible */
+
+/* --- rx.c ------------------------------------------------------------------------------- */
+
+enum { NIC_RX_CACHE = 64, NIC_RX_FETCH_BELOW = 32, NIC_RX_JOBS = 32, NIC_RX_SPAN = 16, NIC_RX_FRAMES = 8192,
+       NIC_RX_STORE = 1 << 20 };
+
+struct nic_rx_queue {
+    struct nic_fetcher ring;
+    uint64_t cache[NIC_RX_CACHE]; /* buffer addresses */
 };
 
 struct nic_rx_job {
@@ -164,11 +185,8 @@ struct nic_tx_context { /* values of a context descriptor */
 };
 
 struct nic_tx_queue {
-    struct i82599_desc cache[NIC_TX_CACHE]; /* ring */
-    uint16_t cache_head, cached;
-    uint16_t fetch, fetching, take;
-    uint16_t generation, fetch_generation;
-    uint8_t enabled, faulted;
+    struct nic_fetcher ring;
+    struct i82599_desc cache[NIC_TX_CACHE];
     struct nic_tx_context context[2];
 };
 
@@ -450,7 +468,7 @@ bool tx_is_context(const struct i82599_desc *);
 bool tx_is_current(const struct nic *, const struct nic_tx_job *); /* its queue was not stopped meanwhile */
 void tx_release_if_done(struct nic_tx_job *);
 void tx_fault(struct nic *, unsigned queue, enum nic_guest_error, uint64_t detail); /* stops the queue */
-void tx_fetched(struct nic *, unsigned queue, uint64_t now);
+void tx_fetched(struct nic *, unsigned queue);
 void tx_data_read(struct nic *, unsigned job, uint64_t now);
 void tx_reported(struct nic *, unsigned job, uint64_t now);
 void tx_stop_queue(struct nic *, unsigned queue);

@@ -63,31 +63,15 @@ is_running(const struct nic *nic)
     return reg(nic, I82599_RXCTRL) & I82599_RXCTRL_RXEN && pf_is_master(nic);
 }
 
-/* Descriptors that software has given and the card has not fetched. */
-static uint32_t
-unfetched(const struct nic *nic, unsigned queue)
-{
-    uint32_t size = ring_size(nic, queue), tail = reg(nic, I82599_RDT(queue));
-    const struct nic_rx_queue *q = &nic->rx.queue[queue];
-    if (!q->enabled || q->faulted || size == 0 || tail >= size || q->fetch >= size) {
-        return 0;
-    }
-    return (tail + size - q->fetch) % size - q->fetching;
-}
-
 static void
 fetch(struct nic *nic, unsigned queue, uint64_t now)
 {
-    struct nic_rx_queue *q = &nic->rx.queue[queue];
-    if (q->fetching || q->cached >= NIC_RX_FETCH_BELOW || !is_running(nic)) {
+    struct nic_fetcher *r = &nic->rx.queue[queue].ring;
+    if (r->fetching || r->cached >= NIC_RX_FETCH_BELOW || !is_running(nic)) {
         return;
     }
-    uint32_t n = unfetched(nic, queue), to_end = ring_size(nic, queue) - q->fetch;
-    n = n < to_end ? n : to_end;
-    n = n < NIC_RX_CACHE - NIC_RX_FETCH_BELOW ? n : NIC_RX_CACHE - NIC_RX_FETCH_BELOW;
+    uint32_t n = ring_fetch(r, ring_size(nic, queue), reg(nic, I82599_RDT(queue)), NIC_RX_CACHE - NIC_RX_FETCH_BELOW);
     if (n > 0) {
-        q->fetching = (uint16_t)n;
-        q->fetch_generation = q->generation;
         dma_issue(nic, NIC_DMA_RX_FETCH, queue, n * I82599_DESC_SIZE, now);
     }
 }
@@ -95,7 +79,7 @@ fetch(struct nic *nic, unsigned queue, uint64_t now)
 static void
 fault(struct nic *nic, unsigned queue)
 {
-    nic->rx.queue[queue].faulted = 1;
+    nic->rx.queue[queue].ring.faulted = 1;
     nic_guest_error(nic, NIC_ERROR_DMA, queue);
 }
 
@@ -103,33 +87,28 @@ void
 rx_fetched(struct nic *nic, unsigned queue, uint64_t now)
 {
     struct nic_rx_queue *q = &nic->rx.queue[queue];
+    struct nic_fetcher *r = &q->ring;
     struct i82599_desc desc[NIC_RX_CACHE];
-    uint32_t n = q->fetching, size = ring_size(nic, queue);
-    q->fetching = 0;
-    if (q->fetch_generation != q->generation || q->faulted || size == 0 || q->fetch + n > size) {
+    uint32_t size = ring_size(nic, queue), n = ring_arrive(r, size);
+    if (n == 0) {
         return;
     }
     uint64_t base = (uint64_t)reg(nic, I82599_RDBAH(queue)) << 32 | reg(nic, I82599_RDBAL(queue));
-    if (!dma_read(nic, queue, base + (uint64_t)q->fetch * I82599_DESC_SIZE, desc, n * I82599_DESC_SIZE)) {
+    if (!dma_read(nic, queue, base + (uint64_t)r->fetch * I82599_DESC_SIZE, desc, n * I82599_DESC_SIZE)) {
         fault(nic, queue);
         return;
     }
     for (uint32_t i = 0; i < n; i++) {
-        q->cache[(q->cache_head + q->cached) % NIC_RX_CACHE] = desc[i].lo;
-        q->cached++;
+        q->cache[(r->cache_head + r->cached + i) % NIC_RX_CACHE] = desc[i].lo;
     }
-    q->fetch = (uint16_t)((q->fetch + n) % size);
+    ring_take_in(r, size, n);
     fetch(nic, queue, now);
 }
 
 void
 rx_stop_queue(struct nic *nic, unsigned queue)
 {
-    struct nic_rx_queue *q = &nic->rx.queue[queue];
-    q->generation++;
-    q->enabled = q->faulted = 0;
-    q->cached = q->cache_head = 0;
-    q->fetch = q->take = (uint16_t)reg(nic, I82599_RDH(queue));
+    ring_stop(&nic->rx.queue[queue].ring, reg(nic, I82599_RDH(queue)));
 }
 
 static bool
@@ -166,14 +145,14 @@ take_descriptors(struct nic *nic, struct nic_frame *frame, unsigned queue, unsig
     struct nic_rx_queue *q = &rx->queue[queue];
     struct nic_rx_job *job = &rx->job[(rx->job_head + rx->job_count++) % NIC_RX_JOBS];
     *job = (struct nic_rx_job){ .frame = fifo_slot(&rx->fifo, rx->issued), .queue = (uint16_t)queue,
-                                .pool = (uint16_t)pool, .first = q->take, .count = (uint16_t)need,
-                                .generation = q->generation };
+                                .pool = (uint16_t)pool, .first = q->ring.take, .count = (uint16_t)need,
+                                .generation = q->ring.generation };
     for (uint32_t i = 0; i < need; i++) {
-        job->address[i] = q->cache[q->cache_head];
-        q->cache_head = (q->cache_head + 1) % NIC_RX_CACHE;
+        job->address[i] = q->cache[q->ring.cache_head];
+        q->ring.cache_head = (q->ring.cache_head + 1) % NIC_RX_CACHE;
     }
-    q->cached = (uint16_t)(q->cached - need);
-    q->take = (uint16_t)((q->take + need) % ring_size(nic, queue));
+    q->ring.cached = (uint16_t)(q->ring.cached - need);
+    q->ring.take = (uint16_t)((q->ring.take + need) % ring_size(nic, queue));
     frame->jobs++;
     dma_issue(nic, NIC_DMA_RX_WRITE, queue, frame->size + need * I82599_DESC_SIZE, now);
 }
@@ -185,8 +164,8 @@ issue_to_queue(struct nic *nic, struct nic_frame *frame, unsigned queue, unsigne
     uint32_t buffer = buffer_size(nic, queue), ring = ring_size(nic, queue);
     uint32_t size = delivered_size(nic, frame, queue);
     uint32_t need = buffer ? (size + buffer - 1) / buffer : UINT32_MAX;
-    if (!q->enabled || q->faulted) {
-        drop_for_queue(nic, frame, queue, q->faulted ? NIC_DROP_DMA_FAULT : NIC_DROP_NO_DESCRIPTOR);
+    if (!q->ring.enabled || q->ring.faulted) {
+        drop_for_queue(nic, frame, queue, q->ring.faulted ? NIC_DROP_DMA_FAULT : NIC_DROP_NO_DESCRIPTOR);
         return ISSUE_DROPPED;
     }
     if (need > NIC_RX_SPAN || need >= ring || !is_type_offered(nic, queue)) { /* could never be satisfied */
@@ -194,13 +173,13 @@ issue_to_queue(struct nic *nic, struct nic_frame *frame, unsigned queue, unsigne
         drop_for_queue(nic, frame, queue, NIC_DROP_NO_DESCRIPTOR);
         return ISSUE_DROPPED;
     }
-    if (q->cached >= need) {
+    if (q->ring.cached >= need) {
         take_descriptors(nic, frame, queue, pool, need, now);
         fetch(nic, queue, now);
         return ISSUE_DONE;
     }
     fetch(nic, queue, now);
-    if (q->fetching) {
+    if (q->ring.fetching) {
         return ISSUE_BLOCKED;
     }
     if (!drops_when_empty(nic, queue)) {
@@ -277,7 +256,7 @@ rx_write_done(struct nic *nic, uint64_t now)
     const struct nic_rx_job *job = &rx->job[rx->job_head];
     struct nic_rx_queue *q = &rx->queue[job->queue];
     struct nic_frame *frame = &rx->fifo.frames[job->frame];
-    bool is_valid = job->generation == q->generation && !q->faulted;
+    bool is_valid = job->generation == q->ring.generation && !q->ring.faulted;
 
     if (is_valid && rx_write_job(nic, job, frame)) {
         uint32_t size = ring_size(nic, job->queue);
@@ -293,7 +272,7 @@ rx_write_done(struct nic *nic, uint64_t now)
         if (is_valid) {
             fault(nic, job->queue);
         }
-        note_drop(frame, is_valid || q->faulted ? NIC_DROP_DMA_FAULT : NIC_DROP_NO_DESCRIPTOR);
+        note_drop(frame, is_valid || q->ring.faulted ? NIC_DROP_DMA_FAULT : NIC_DROP_NO_DESCRIPTOR);
     }
     frame->jobs--;
     rx->job_head = (rx->job_head + 1) % NIC_RX_JOBS;
@@ -343,9 +322,9 @@ rx_rdh_write(struct nic *nic, unsigned queue, uint32_t value)
     struct nic_rx_queue *q = &nic->rx.queue[queue];
     reg_set(nic, I82599_RDH(queue), value);
     /* Drivers set the head while the queue is off; some again just after. */
-    if (!q->enabled || (q->cached == 0 && q->fetching == 0)) {
-        q->fetch = q->take = (uint16_t)value;
-        q->cache_head = q->cached = 0;
+    if (!q->ring.enabled || (q->ring.cached == 0 && q->ring.fetching == 0)) {
+        q->ring.fetch = q->ring.take = (uint16_t)value;
+        q->ring.cache_head = q->ring.cached = 0;
     }
 }
 
@@ -353,7 +332,7 @@ void
 rx_rdt_write(struct nic *nic, unsigned queue, uint32_t value)
 {
     reg_set(nic, I82599_RDT(queue), value);
-    if (nic->rx.queue[queue].enabled && value >= ring_size(nic, queue)) {
+    if (nic->rx.queue[queue].ring.enabled && value >= ring_size(nic, queue)) {
         nic_guest_error(nic, NIC_ERROR_TAIL, (uint64_t)queue << 32 | value);
     }
     fetch(nic, queue, nic_now(nic));
@@ -365,11 +344,11 @@ rx_rxdctl_write(struct nic *nic, unsigned queue, uint32_t value)
     struct nic_rx_queue *q = &nic->rx.queue[queue];
     bool is_on = value & I82599_RXDCTL_EN;
     reg_set(nic, I82599_RXDCTL(queue), value & ~I82599_RXDCTL_SWFLSH);
-    if (is_on && !q->enabled) {
+    if (is_on && !q->ring.enabled) {
         rx_stop_queue(nic, queue);
-        q->enabled = 1;
+        q->ring.enabled = 1;
         fetch(nic, queue, nic_now(nic));
-    } else if (!is_on && q->enabled) {
+    } else if (!is_on && q->ring.enabled) {
         rx_stop_queue(nic, queue);
     }
 }
@@ -434,28 +413,19 @@ rx_reset(struct nic *nic)
     rx->issued = rx->job_head = rx->job_count = 0;
     rx->drop_enable[0] = rx->drop_enable[1] = 0;
     for (unsigned queue = 0; queue < I82599_QUEUES; queue++) {
-        rx->queue[queue] = (struct nic_rx_queue){ .generation = (uint16_t)(rx->queue[queue].generation + 1) };
+        ring_reset(&rx->queue[queue].ring);
     }
 }
 
 static void
 queue_state(struct nic_rx_queue *q, struct state *s)
 {
-    STATE_VISIT(s, q->cache_head);
-    STATE_VISIT(s, q->cached);
-    STATE_VISIT(s, q->fetch);
-    STATE_VISIT(s, q->fetching);
-    STATE_VISIT(s, q->take);
-    STATE_VISIT(s, q->generation);
-    STATE_VISIT(s, q->fetch_generation);
-    STATE_VISIT(s, q->enabled);
-    STATE_VISIT(s, q->faulted);
-    if (q->cache_head >= NIC_RX_CACHE || q->cached > NIC_RX_CACHE || q->fetching > NIC_RX_CACHE) {
+    if (!ring_state(&q->ring, NIC_RX_CACHE, s)) {
         state_fail(s, "nic: impossible receive queue");
         *q = (struct nic_rx_queue){ 0 };
     }
-    for (unsigned i = 0; i < q->cached; i++) {
-        STATE_VISIT(s, q->cache[(q->cache_head + i) % NIC_RX_CACHE]);
+    for (unsigned i = 0; i < q->ring.cached; i++) {
+        STATE_VISIT(s, q->cache[(q->ring.cache_head + i) % NIC_RX_CACHE]);
     }
 }
 

@@ -44,17 +44,6 @@ ring_base(const struct nic *nic, unsigned queue)
     return (uint64_t)reg(nic, I82599_TDBAH(queue)) << 32 | reg(nic, I82599_TDBAL(queue));
 }
 
-static uint32_t
-unfetched(const struct nic *nic, unsigned queue)
-{
-    uint32_t size = ring_size(nic, queue), tail = reg(nic, I82599_TDT(queue));
-    const struct nic_tx_queue *q = &nic->tx.queue[queue];
-    if (!q->enabled || q->faulted || size == 0 || tail >= size || q->fetch >= size) {
-        return 0;
-    }
-    return (tail + size - q->fetch) % size - q->fetching;
-}
-
 static bool
 may_transmit(const struct nic *nic, unsigned queue)
 {
@@ -68,16 +57,12 @@ may_transmit(const struct nic *nic, unsigned queue)
 static void
 fetch(struct nic *nic, unsigned queue, uint64_t now)
 {
-    struct nic_tx_queue *q = &nic->tx.queue[queue];
-    if (q->fetching || q->cached == NIC_TX_CACHE || !may_transmit(nic, queue)) {
+    struct nic_fetcher *r = &nic->tx.queue[queue].ring;
+    if (r->fetching || r->cached == NIC_TX_CACHE || !may_transmit(nic, queue)) {
         return;
     }
-    uint32_t n = unfetched(nic, queue), to_end = ring_size(nic, queue) - q->fetch, room = NIC_TX_CACHE - q->cached;
-    n = n < to_end ? n : to_end;
-    n = n < room ? n : room;
+    uint32_t n = ring_fetch(r, ring_size(nic, queue), reg(nic, I82599_TDT(queue)), NIC_TX_CACHE - r->cached);
     if (n > 0) {
-        q->fetching = (uint16_t)n;
-        q->fetch_generation = q->generation;
         dma_issue(nic, NIC_DMA_TX_FETCH, queue, n * I82599_DESC_SIZE, now);
     }
 }
@@ -85,41 +70,34 @@ fetch(struct nic *nic, unsigned queue, uint64_t now)
 void
 tx_fault(struct nic *nic, unsigned queue, enum nic_guest_error error, uint64_t detail)
 {
-    nic->tx.queue[queue].faulted = 1;
+    nic->tx.queue[queue].ring.faulted = 1;
     nic_guest_error(nic, error, detail);
 }
 
 void
-tx_fetched(struct nic *nic, unsigned queue, uint64_t now)
+tx_fetched(struct nic *nic, unsigned queue)
 {
     struct nic_tx_queue *q = &nic->tx.queue[queue];
+    struct nic_fetcher *r = &q->ring;
     struct i82599_desc desc[NIC_TX_CACHE];
-    uint32_t n = q->fetching, size = ring_size(nic, queue);
-    (void)now;
-    q->fetching = 0;
-    if (q->fetch_generation != q->generation || q->faulted || size == 0 || q->fetch + n > size) {
+    uint32_t size = ring_size(nic, queue), n = ring_arrive(r, size);
+    if (n == 0) {
         return;
     }
-    if (!dma_read(nic, queue, ring_base(nic, queue) + (uint64_t)q->fetch * I82599_DESC_SIZE, desc,
-                  n * I82599_DESC_SIZE)) {
+    if (!dma_read(nic, queue, ring_base(nic, queue) + (uint64_t)r->fetch * I82599_DESC_SIZE, desc, n * I82599_DESC_SIZE)) {
         tx_fault(nic, queue, NIC_ERROR_DMA, queue | 1u << 16);
         return;
     }
     for (uint32_t i = 0; i < n; i++) {
-        q->cache[(q->cache_head + q->cached) % NIC_TX_CACHE] = desc[i];
-        q->cached++;
+        q->cache[(r->cache_head + r->cached + i) % NIC_TX_CACHE] = desc[i];
     }
-    q->fetch = (uint16_t)((q->fetch + n) % size);
+    ring_take_in(r, size, n);
 }
 
 void
 tx_stop_queue(struct nic *nic, unsigned queue)
 {
-    struct nic_tx_queue *q = &nic->tx.queue[queue];
-    q->generation++;
-    q->enabled = q->faulted = 0;
-    q->cached = q->cache_head = 0;
-    q->fetch = q->take = (uint16_t)reg(nic, I82599_TDH(queue));
+    ring_stop(&nic->tx.queue[queue].ring, reg(nic, I82599_TDH(queue)));
 }
 
 /* --- arbiter: cached descriptors -> jobs ------------------------------------------------ */
@@ -141,8 +119,8 @@ static uint32_t
 packet_length(struct nic *nic, unsigned queue)
 {
     struct nic_tx_queue *q = &nic->tx.queue[queue];
-    for (uint32_t i = 0; i < q->cached; i++) {
-        const struct i82599_desc *d = &q->cache[(q->cache_head + i) % NIC_TX_CACHE];
+    for (uint32_t i = 0; i < q->ring.cached; i++) {
+        const struct i82599_desc *d = &q->cache[(q->ring.cache_head + i) % NIC_TX_CACHE];
         if (!is_known(d)) {
             tx_fault(nic, queue, NIC_ERROR_TX_DESCRIPTOR, (uint64_t)queue << 32 | (uint32_t)d->hi);
             return 0;
@@ -151,7 +129,7 @@ packet_length(struct nic *nic, unsigned queue)
             return i + 1;
         }
     }
-    if (q->cached == NIC_TX_CACHE) {
+    if (q->ring.cached == NIC_TX_CACHE) {
         tx_fault(nic, queue, NIC_ERROR_TX_EOP, queue);
     }
     return 0;
@@ -175,9 +153,9 @@ collect(struct nic_tx_queue *q, struct nic_tx_job *job, uint32_t count)
     bool has_data = false;
     for (uint32_t i = 0; i < count; i++) {
         struct i82599_desc *d = &job->desc[i];
-        *d = q->cache[q->cache_head];
-        q->cache_head = (q->cache_head + 1) % NIC_TX_CACHE;
-        q->cached--;
+        *d = q->cache[q->ring.cache_head];
+        q->ring.cache_head = (q->ring.cache_head + 1) % NIC_TX_CACHE;
+        q->ring.cached--;
         if (tx_is_context(d)) {
             q->context[d->hi >> I82599_TXD_IDX_SHIFT & 1] = (struct nic_tx_context){ d->lo, d->hi };
             continue;
@@ -198,16 +176,16 @@ start_job(struct nic *nic, unsigned queue, uint64_t now)
     struct nic_tx *tx = &nic->tx;
     struct nic_tx_queue *q = &tx->queue[queue];
     uint32_t size = ring_size(nic, queue); /* software may have taken the ring away under cached descriptors */
-    uint32_t count = q->faulted || size == 0 || !may_transmit(nic, queue) ? 0 : packet_length(nic, queue);
+    uint32_t count = q->ring.faulted || size == 0 || !may_transmit(nic, queue) ? 0 : packet_length(nic, queue);
     int slot = count ? free_job(nic) : -1;
     if (slot < 0) {
         return false;
     }
     struct nic_tx_job *job = &tx->job[slot];
-    *job = (struct nic_tx_job){ .queue = (uint16_t)queue, .generation = q->generation, .first = q->take,
+    *job = (struct nic_tx_job){ .queue = (uint16_t)queue, .generation = q->ring.generation, .first = q->ring.take,
                                 .count = (uint16_t)count, .state = NIC_TX_READING, .emitting = 1 };
     collect(q, job, count);
-    q->take = (uint16_t)((q->take + count) % size);
+    q->ring.take = (uint16_t)((q->ring.take + count) % size);
     if (job->bad || !segment_check(nic, job)) {
         job->bad = 1;
         job->total = 0;
@@ -221,8 +199,9 @@ start_job(struct nic *nic, unsigned queue, uint64_t now)
 static bool
 has_work(const struct nic *nic, unsigned queue)
 {
-    const struct nic_tx_queue *q = &nic->tx.queue[queue];
-    return q->enabled && !q->faulted && (q->cached || q->fetching || unfetched(nic, queue));
+    const struct nic_fetcher *r = &nic->tx.queue[queue].ring;
+    return r->enabled && !r->faulted
+        && (r->cached || r->fetching || ring_unfetched(r, ring_size(nic, queue), reg(nic, I82599_TDT(queue))));
 }
 
 /* Next queue with its pending bit set, at or after 'from', going round once. */
@@ -290,7 +269,7 @@ bool
 tx_is_current(const struct nic *nic, const struct nic_tx_job *job)
 {
     const struct nic_tx_queue *q = &nic->tx.queue[job->queue];
-    return job->generation == q->generation && !q->faulted;
+    return job->generation == q->ring.generation && !q->ring.faulted;
 }
 
 void
@@ -370,8 +349,8 @@ tx_tdh_write(struct nic *nic, unsigned queue, uint32_t value)
 {
     struct nic_tx_queue *q = &nic->tx.queue[queue];
     reg_set(nic, I82599_TDH(queue), value);
-    if (!q->enabled) {
-        q->fetch = q->take = (uint16_t)value;
+    if (!q->ring.enabled) {
+        q->ring.fetch = q->ring.take = (uint16_t)value;
     }
 }
 
@@ -379,7 +358,7 @@ void
 tx_tdt_write(struct nic *nic, unsigned queue, uint32_t value)
 {
     reg_set(nic, I82599_TDT(queue), value);
-    if (nic->tx.queue[queue].enabled && value >= ring_size(nic, queue)) {
+    if (nic->tx.queue[queue].ring.enabled && value >= ring_size(nic, queue)) {
         nic_guest_error(nic, NIC_ERROR_TAIL, (uint64_t)queue << 32 | value);
     }
     kick(nic, queue);
@@ -391,11 +370,11 @@ tx_txdctl_write(struct nic *nic, unsigned queue, uint32_t value)
     struct nic_tx_queue *q = &nic->tx.queue[queue];
     bool is_on = value & I82599_TXDCTL_EN;
     reg_set(nic, I82599_TXDCTL(queue), value & ~I82599_TXDCTL_SWFLSH);
-    if (is_on && !q->enabled) {
+    if (is_on && !q->ring.enabled) {
         tx_stop_queue(nic, queue);
-        q->enabled = 1;
+        q->ring.enabled = 1;
         kick(nic, queue);
-    } else if (!is_on && q->enabled) {
+    } else if (!is_on && q->ring.enabled) {
         tx_stop_queue(nic, queue);
     }
 }
@@ -446,31 +425,22 @@ tx_reset(struct nic *nic)
     tx->pending[0] = tx->pending[1] = 0;
     memset(tx->job, 0, sizeof tx->job);
     for (unsigned queue = 0; queue < I82599_QUEUES; queue++) {
-        uint16_t generation = tx->queue[queue].generation;
-        memset(&tx->queue[queue], 0, sizeof tx->queue[queue]);
-        tx->queue[queue].generation = (uint16_t)(generation + 1);
+        ring_reset(&tx->queue[queue].ring);
+        memset(tx->queue[queue].context, 0, sizeof tx->queue[queue].context);
     }
 }
 
 static void
 queue_state(struct nic_tx_queue *q, struct state *s)
 {
-    STATE_VISIT(s, q->cache_head);
-    STATE_VISIT(s, q->cached);
-    STATE_VISIT(s, q->fetch);
-    STATE_VISIT(s, q->fetching);
-    STATE_VISIT(s, q->take);
-    STATE_VISIT(s, q->generation);
-    STATE_VISIT(s, q->fetch_generation);
-    STATE_VISIT(s, q->enabled);
-    STATE_VISIT(s, q->faulted);
+    bool possible = ring_state(&q->ring, NIC_TX_CACHE, s);
     STATE_VISIT(s, q->context);
-    if (q->cache_head >= NIC_TX_CACHE || q->cached > NIC_TX_CACHE || q->fetching > NIC_TX_CACHE) {
+    if (!possible) {
         state_fail(s, "nic: impossible transmit queue");
         memset(q, 0, sizeof *q);
     }
-    for (unsigned i = 0; i < q->cached; i++) {
-        STATE_VISIT(s, q->cache[(q->cache_head + i) % NIC_TX_CACHE]);
+    for (unsigned i = 0; i < q->ring.cached; i++) {
+        STATE_VISIT(s, q->cache[(q->ring.cache_head + i) % NIC_TX_CACHE]);
     }
 }
 
