@@ -75,6 +75,10 @@ struct core {
     struct jit *jit;         /* second tier, the machine's; NULL: records only */
     struct core_hooks hooks;
     struct core_debug debug;
+    const struct core_watch *watch;
+    unsigned watch_count;
+    bool watch_met;          /* by the running instruction, at watch_hit */
+    struct core_watch_hit watch_hit;
     bool alone;              /* the dispatcher runs exactly one instruction */
     bool step_next;          /* the next instruction must be run so */
     bool stamp_break;        /* stamp_now was picked with execution breakpoints: jumps go through the dispatcher */
@@ -123,11 +127,13 @@ struct insn *core_find_crossing(struct cpu *c, uint64_t linear, uint64_t spa, un
 struct insn *core_find_at_limit(struct cpu *c, uint64_t linear);
 void core_stop_outside_ram(struct cpu *c, uint64_t linear, uint64_t spa);
 
-/* --- slow.c, run.c, string.c ---------------------------------------------------- */
+/* --- slow.c, run.c, hooks.c ---------------------------------------------------- */
 
 void core_refund(struct cpu *c, unsigned remaining);
 void core_charge(struct cpu *c, unsigned remaining);
 void core_book(struct cpu *c);
+/* hooks.c: the instruction or delivery ended so; tells the debugger if it met a watch. */
+void core_watch_settle(struct cpu *c, enum exec_result result);
 void core_forget_block(struct cpu *c); /* its records go away; its bucket is kept */
 void core_run_one(struct cpu *c, const struct insn *r);
 /* The same for the next 'count' instructions (1 or more) or as many as there is room for; returns the record behind them. */

@@ -36,15 +36,37 @@ typedef void core_observer_fn(void *ctx, struct cpu *);
 void core_observe_entry(struct machine *, uint64_t spa, core_observer_fn *fn, void *ctx);
 
 /* A debugger may also change the machine: registers, memory, rip.  'before' is called before every instruction of a
- * processor that steps (core_debug_step); 'translated' whenever code is looked up by a linear address whose page has
+ * processor that steps (core_debug_step); 'accessed' behind one that met a watch (below); 'translated' whenever code is looked up by a linear address whose page has
  * been translated anew.  Entry observers that changed something call cpu_attend(cpu, 0). */
+struct core_watch_hit;
 struct core_debug {
     void *ctx;
     void (*before)(void *ctx, struct cpu *);
+    void (*accessed)(void *ctx, struct cpu *, const struct core_watch_hit *);
     void (*translated)(void *ctx, struct cpu *, uint64_t linear, uint64_t spa);
 };
 void core_debug_set(struct cpu *, const struct core_debug *); /* copies; NULL: none */
 void core_debug_step(struct cpu *, bool on);
+
+/* Watched memory, by linear address in whatever address space.  Seen are the program's accesses and the processor's own
+ * by linear address (descriptor tables, TSS, frames that events push), not page walks and not what devices do.  Pages with
+ * a watch get no tags in the soft TLB, as with DR0-DR3 (event/breakpoint.h).  'accessed' is called behind the instruction,
+ * or the event's delivery, that completed; with the first of its accesses that a watch wanted.  A repeated string
+ * instruction is told of when it ends or pauses. */
+struct core_watch {
+    uint64_t first, last; /* linear addresses of its bytes */
+    bool on_read, on_write;
+};
+struct core_watch_hit {
+    uint64_t linear; /* first watched byte that was accessed */
+    unsigned watch;  /* index */
+    bool write;
+};
+/* 'count' watches of the caller's, who keeps them until the next call; 0: none. */
+void core_debug_watch(struct cpu *, const struct core_watch *, unsigned count);
+/* For event/breakpoint.c, with cpu->watched: is there a watch in the page of 'linear'; and what was accessed. */
+bool core_watch_in_page(const struct cpu *, uint64_t linear);
+void core_watch_access(struct cpu *, uint64_t linear, unsigned size, bool read, bool write);
 
 /* Linear address of cpu->rip. */
 uint64_t core_fetch_linear(const struct cpu *);

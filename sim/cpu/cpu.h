@@ -228,6 +228,7 @@ struct cpu {
     bool vtx_on;               /* in VMX operation (after VMXON) */
     uint8_t break_code, break_data, break_port; /* enabled breakpoints by kind [bit n: DRn]; follow from DR7, CR4.DE */
     uint8_t break_hits;        /* breakpoints the running instruction has hit */
+    bool watched;              /* somebody outside watches memory (core_hooks.h); not saved */
     bool trap_decided;         /* the running instruction (SYSCALL, SYSRET) has itself seen to the single-step trap */
     bool single_step;          /* look at events after every instruction (monitor trap flag); set by vtx */
 
@@ -285,7 +286,7 @@ bool cpu_translate_peek(struct cpu *, uint64_t linear, uint64_t *spa);
 
 /* The hot core's refill: translates for the current context and fills the
  * soft TLB.  EXEC_OK: '*host' is the host pointer, or NULL when '*spa' is
- * MMIO, a code page being written, or in a page with a data breakpoint (then use the slow access functions). */
+ * MMIO, a code page being written, or in a page that is watched (then use the slow access functions). */
 enum exec_result mmu_fill(struct cpu *, uint64_t linear, unsigned size, enum access_kind,
                           uint8_t **host, uint64_t *spa);
 

@@ -623,6 +623,9 @@ static bool run_once(struct cpu *c, uint64_t until, bool one)
         if (result == EXEC_STOP) {
             return false;
         }
+        if (core->watch_met) {
+            core_watch_settle(c, result);
+        }
         if (result != EXEC_OK) {
             return !one;
         }
@@ -647,9 +650,15 @@ static bool run_once(struct cpu *c, uint64_t until, bool one)
     if (c->break_hits) {
         cpu_breakpoint_settle(c, core->result);
     }
+    if (core->watch_met) {
+        core_watch_settle(c, core->result);
+    }
     if (core->result == EXEC_FAULT) {
         core->result = cpu_deliver(c);
         core_book(c);
+        if (core->watch_met) {
+            core_watch_settle(c, core->result);
+        }
     }
     return core->result != EXEC_STOP;
 }
@@ -682,6 +691,7 @@ void cpu_wait(struct cpu *c, uint64_t cycles)
     c->bucket_cycles[core->bucket] += cycles;
     c->budget -= (int64_t)cycles;
     core->booked = c->budget;
+    core->leave = true; /* what is left of the block may not fit any more */
 }
 
 /* --- life -------------------------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* Breakpoints of the debug registers. */
 #include "sim/cpu/event/breakpoint.h"
 
+#include "sim/cpu/core_hooks.h"
 #include "sim/cpu/event/event.h"
 #include "sim/cpu/mmu/mmu.h"
 #include "sim/cpu/model/model.h"
@@ -58,7 +59,7 @@ static bool in_page(const struct cpu *cpu, unsigned breakpoints, uint64_t linear
 
 bool cpu_breakpoint_watches_page(const struct cpu *cpu, uint64_t linear)
 {
-    return cpu->break_data && in_page(cpu, cpu->break_data, linear);
+    return in_page(cpu, cpu->break_data, linear) || (cpu->watched && core_watch_in_page(cpu, linear));
 }
 
 bool cpu_breakpoint_in_page(const struct cpu *cpu, uint64_t linear)
@@ -88,6 +89,9 @@ void cpu_breakpoint_access(struct cpu *cpu, uint64_t linear, unsigned size, bool
 {
     if (cpu->break_data && (read || write)) {
         note(cpu, cpu->break_data, linear, size, write);
+    }
+    if (cpu->watched) {
+        core_watch_access(cpu, linear, size, read, write);
     }
 }
 

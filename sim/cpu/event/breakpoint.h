@@ -10,7 +10,8 @@
  *   Ports (CR4.DE): the I/O instructions ask.
  *
  * A hit counts once its instruction has completed.  An instruction that faults will be executed again, so
- * its hits are forgotten.  Not watched are the processor's own accesses to descriptor tables and TSS.
+ * its hits are forgotten.  The processor's own accesses by linear address (descriptor tables, TSS, frames that events
+ * push) count like the program's: SDM has no exception for them, and operating systems keep breakpoints off there.
  */
 #ifndef SIM_CPU_EVENT_BREAKPOINT_H
 #define SIM_CPU_EVENT_BREAKPOINT_H
@@ -20,7 +21,11 @@
 /* DR0-DR3, DR7 or CR4.DE have changed. */
 void cpu_breakpoints_changed(struct cpu *);
 
-/* Some data breakpoint lies in the page of 'linear'. */
+/* Some data breakpoint, or what somebody outside watches (core_hooks.h), lies in the page of 'linear'. */
+static inline bool cpu_breakpoint_data(const struct cpu *cpu)
+{
+    return cpu->break_data || cpu->watched;
+}
 bool cpu_breakpoint_watches_page(const struct cpu *, uint64_t linear);
 /* An instruction has accessed memory, or a port. */
 void cpu_breakpoint_access(struct cpu *, uint64_t linear, unsigned size, bool read, bool write);

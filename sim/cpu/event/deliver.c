@@ -200,6 +200,7 @@ static enum exec_result deliver(struct cpu *cpu, struct fault event, bool extern
         }
         enum exec_result result = through_table(cpu, &event, external);
         if (result == EXEC_VMEXIT) {
+            cpu->break_hits = 0;
             return result; /* the exit has recorded the vectoring information */
         }
         if (cpu->nonroot) {
@@ -207,6 +208,9 @@ static enum exec_result deliver(struct cpu *cpu, struct fault event, bool extern
         }
         if (cpu->break_hits) {
             cpu_breakpoint_settle(cpu, result);
+            if (!cpu->machine->timing) {
+                cpu_wait(cpu, 1); /* a #DB may hit a breakpoint by its own delivery, for ever */
+            }
         }
         if (result == EXEC_JUMP) { /* the handler's first instruction has no shadow */
             cpu->in_string = false;

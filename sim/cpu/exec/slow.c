@@ -286,7 +286,7 @@ enum core_slow __attribute__((noinline)) core_slow_access(struct cpu *c, struct 
             return RETRY;
         }
     }
-    if (c->break_data && !c->core->alone &&
+    if (cpu_breakpoint_data(c) && !c->core->alone &&
         (cpu_breakpoint_watches_page(c, linear) || cpu_breakpoint_watches_page(c, linear + info->size - 1))) {
         c->core->step_next = c->core->leave = true; /* a hit must be seen at its end: it runs by itself */
         return left_by(c, r, EXEC_OK);

@@ -170,6 +170,9 @@ static enum exec_result access_linear(struct cpu *cpu, struct mmu_context *c, ui
         }
         byte += p.size[i];
     }
+    if (result == EXEC_OK && cpu_breakpoint_data(cpu)) {
+        cpu_breakpoint_access(cpu, linear, size, kind == ACCESS_READ, kind == ACCESS_WRITE);
+    }
     return result;
 }
 
@@ -179,26 +182,14 @@ static void *as_source(const void *from)
     return (void *)(uintptr_t)from;
 }
 
-/* An access of the program's, as opposed to the processor's own. */
-static enum exec_result access_explicit(struct cpu *cpu, struct mmu_context *c, uint64_t linear, void *data,
-                                        unsigned size, enum access_kind kind)
-{
-    enum exec_result result = access_linear(cpu, c, linear, data, size, kind);
-
-    if (cpu->break_data && result == EXEC_OK) {
-        cpu_breakpoint_access(cpu, linear, size, kind == ACCESS_READ, kind == ACCESS_WRITE);
-    }
-    return result;
-}
-
 enum exec_result cpu_read(struct cpu *cpu, uint64_t linear, void *to, unsigned size)
 {
-    return access_explicit(cpu, cpu->mmu->current, linear, to, size, ACCESS_READ);
+    return access_linear(cpu, cpu->mmu->current, linear, to, size, ACCESS_READ);
 }
 
 enum exec_result cpu_write(struct cpu *cpu, uint64_t linear, const void *from, unsigned size)
 {
-    return access_explicit(cpu, cpu->mmu->current, linear, as_source(from), size, ACCESS_WRITE);
+    return access_linear(cpu, cpu->mmu->current, linear, as_source(from), size, ACCESS_WRITE);
 }
 
 enum exec_result cpu_read_system(struct cpu *cpu, uint64_t linear, void *to, unsigned size)
@@ -221,12 +212,12 @@ static struct mmu_context *context_as(struct cpu *cpu, unsigned cpl)
 
 enum exec_result mmu_read_as(struct cpu *cpu, unsigned cpl, uint64_t linear, void *to, unsigned size)
 {
-    return access_explicit(cpu, context_as(cpu, cpl), linear, to, size, ACCESS_READ);
+    return access_linear(cpu, context_as(cpu, cpl), linear, to, size, ACCESS_READ);
 }
 
 enum exec_result mmu_write_as(struct cpu *cpu, unsigned cpl, uint64_t linear, const void *from, unsigned size)
 {
-    return access_explicit(cpu, context_as(cpu, cpl), linear, as_source(from), size, ACCESS_WRITE);
+    return access_linear(cpu, context_as(cpu, cpl), linear, as_source(from), size, ACCESS_WRITE);
 }
 
 enum exec_result mmu_probe_write(struct cpu *cpu, uint64_t linear, unsigned size, bool system)

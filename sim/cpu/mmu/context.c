@@ -233,7 +233,7 @@ void mmu_context_publish(struct cpu *cpu, struct mmu_context *c, unsigned slot)
     }
     uint64_t index = mem_page_index(page->spa);
     uint8_t rights = mmu_page_rights(cpu, c, page);
-    bool data = !(c->key.regime & REGIME_ALIGN) && !cpu_breakpoint_watches_page(cpu, page->linear);
+    bool data = !(c->key.regime & REGIME_ALIGN) && !(cpu_breakpoint_data(cpu) && cpu_breakpoint_watches_page(cpu, page->linear));
     bool write = data && rights & PAGE_WRITE && !mem_code_map(mem)[index] && mem_page_written(mem, index);
 
     e->add = (uint64_t)(uintptr_t)host - page->linear;

@@ -66,7 +66,7 @@ enum exec_result mmu_fill(struct cpu *cpu, uint64_t linear, unsigned size, enum 
     }
     /* Only who writes makes the page one that was written, and only such pages have write tags. */
     *host = kind == ACCESS_WRITE ? mem_ram_write(cpu->machine->mem, *spa) : (uint8_t *)(uintptr_t)mem_ram(cpu->machine->mem, *spa);
-    if (kind != ACCESS_EXEC && cpu_breakpoint_watches_page(cpu, linear)) {
+    if (kind != ACCESS_EXEC && cpu_breakpoint_data(cpu) && cpu_breakpoint_watches_page(cpu, linear)) {
         *host = NULL;
     } else if (*host && kind == ACCESS_WRITE && mem_code_map(cpu->machine->mem)[mem_page_index(*spa)]) {
         *host = NULL;

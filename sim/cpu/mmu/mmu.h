@@ -50,7 +50,7 @@ uint64_t mmu_code_epoch(const struct cpu *);
  * through a tag any more.  The code cache sets mem_code_map() first. */
 void mmu_protect_code(struct machine *, uint64_t spa_page);
 
-/* The set of pages with data breakpoints is another: their tags go, the others' come back. */
+/* The set of pages that are watched is another: their tags go, the others' come back. */
 void mmu_watches_changed(struct cpu *);
 
 /* Accesses to what is not RAM, as this processor sees it: its own xAPIC page, else the machine's

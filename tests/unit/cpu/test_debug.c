@@ -146,6 +146,67 @@ static void an_instruction_that_faults_has_hit_nothing(void **unused)
     fixture_free(f);
 }
 
+/* What the processor reads for itself counts: the descriptor of a segment, the gate and the frame of an interrupt. */
+extern const uint8_t table_1[], table_2[];
+GUEST(data_tables,
+      "mov $16, %eax\n mov %eax, %ds\n" LABEL(table_1) "nop\n sgdt (%rdi)\n mov 2(%rdi), %rax\n orb $1, 21(%rax)\n" LABEL(table_2)
+      "nop\n mov $16, %eax\n mov %eax, %es");
+
+static void descriptor_tables_are_watched_too(void **unused)
+{
+    struct fixture *f = fixture_new(false);
+    (void)unused;
+    LOAD(f, data_tables);
+    arm(f, 0, f->cpu->gdtr.base + 16, ACCESS, LEN8);
+    arm(f, 1, f->cpu->gdtr.base + 21, WRITE, LEN1);
+    struct traps t = run(f, 1000);
+    assert_int_equal(t.vector, -1);
+    assert_int_equal(t.count, 3);
+    expect(&t, 0, data_tables, table_1, 1);
+    expect(&t, 1, data_tables, table_2, 3);
+    assert_int_equal(t.trap[2].dr6, 1);
+    fixture_free(f);
+}
+
+GUEST(data_gate, "int $3\n nop");
+
+static void an_event_that_reads_a_watched_gate_traps_before_its_handler(void **unused)
+{
+    (void)unused;
+    for (unsigned i = 0; i < 3; i++) {
+        struct fixture *f = fixture_new(false);
+        LOAD(f, data_gate);
+        switch (i) {
+        case 0: arm(f, 2, f->cpu->idtr.base + 3 * 16, ACCESS, LEN8); break;
+        case 1: arm(f, 2, FIX_STACK - 40, WRITE, LEN8); break;
+        default: arm(f, 2, f->cpu->idtr.base + 4 * 16, ACCESS, LEN8); break;
+        }
+        f->cpu->dr6 = DR6_FIXED;
+        fixture_go_on(f, 1000);
+        assert_int_equal(fixture_vector(f), i < 2 ? X_DB : X_BP);
+        if (i < 2) {
+            assert_int_equal(fixture_pushed(f, 0), FIX_HANDLERS + 3 * 16);
+            assert_int_equal(f->cpu->dr6, DR6_FIXED | 4);
+        }
+        fixture_free(f);
+    }
+}
+
+/* #DB whose own delivery is watched comes again and again, as on silicon; but time passes, so the host can stop it. */
+static void a_trap_that_hits_itself_does_not_stop_time(void **unused)
+{
+    struct fixture *f = fixture_new(false);
+    (void)unused;
+    LOAD(f, data_gate);
+    arm(f, 0, f->cpu->idtr.base + X_DB * 16, ACCESS, LEN8);
+    f->cpu->pending_db = DR6_BS;
+    cpu_attend(f->cpu, ATTN_DB);
+    cpu_run(f->cpu, 1000);
+    assert_true(f->cpu->now >= 1000);
+    assert_int_equal(f->cpu->activity, ACTIVE);
+    fixture_free(f);
+}
+
 /* --- execution ------------------------------------------------------------------------ */
 
 extern const uint8_t code_loop[], code_call[], code_rep[];
@@ -306,6 +367,9 @@ int main(void)
         cmocka_unit_test(accesses_trap_for_reads_too_and_a_write_breakpoint_does_not),
         cmocka_unit_test(a_string_instruction_traps_between_iterations),
         cmocka_unit_test(an_instruction_that_faults_has_hit_nothing),
+        cmocka_unit_test(descriptor_tables_are_watched_too),
+        cmocka_unit_test(an_event_that_reads_a_watched_gate_traps_before_its_handler),
+        cmocka_unit_test(a_trap_that_hits_itself_does_not_stop_time),
         cmocka_unit_test(execution_traps_before_the_instruction_each_time_it_starts),
         cmocka_unit_test(a_breakpoint_counts_from_the_next_instruction_on),
         cmocka_unit_test(ports_trap_with_debugging_extensions_only),

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "sim/base/trace.h"
+#include "sim/cpu/core_hooks.h"
 
 uint32_t fake_attended[MACHINE_CPUS_MAX];
 
@@ -17,6 +18,22 @@ uint64_t cpu_rflags(const struct cpu *cpu)
 void cpu_set_rflags(struct cpu *cpu, uint64_t rflags)
 {
     cpu->rflags_rest = rflags;
+}
+
+bool core_watch_in_page(const struct cpu *cpu, uint64_t linear)
+{
+    (void)cpu, (void)linear;
+    return false;
+}
+
+void core_watch_access(struct cpu *cpu, uint64_t linear, unsigned size, bool read, bool write)
+{
+    (void)cpu, (void)linear, (void)size, (void)read, (void)write;
+}
+
+void cpu_wait(struct cpu *cpu, uint64_t cycles)
+{
+    cpu->now += cycles;
 }
 
 void cpu_attend(struct cpu *cpu, uint32_t attn)
