@@ -14,123 +14,44 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "sim/cpu/core_hooks.h"
 #include "sim/cpu/cpu.h"
-#include "sim/debug/gdb_packet.h"
+#include "sim/debug/gdb_priv.h"
 #include "sim/debug/gdb_registers.h"
-#include "sim/machine.h"
 #include "sim/mem/mem.h"
 
-enum { BREAKPOINTS_MAX = 256, ALL_THREADS = -1, SIGNAL_INT = 2, SIGNAL_TRAP = 5 };
-
-struct breakpoint {
-    uint64_t linear;
-    uint64_t spa;   /* valid when mapped */
-    bool mapped;
-};
-
-struct gdb {
-    struct machine *machine;
-    int listener;
-    struct gdb_connection connection;
-    struct breakpoint breakpoint[BREAKPOINTS_MAX];
-    unsigned breakpoint_count;
-    unsigned current;            /* processor that g, m and the like mean (Hg) */
-    int step;                    /* processor to stop after one instruction, or -1 */
-    bool killed;
-    /* Where the machine was let go: that instruction does not stop it again. */
-    struct { bool valid; unsigned cpu; uint64_t rip, instructions; } left;
-    char *description;
-    char reply[GDB_PACKET_MAX + 1];
-};
-
-static void serve(struct gdb *g, unsigned cpu, int signal_number, const char *why);
+enum { ALL_THREADS = -1, MONITOR_COMMAND_MAX = 256, OUTPUT_PIECE = GDB_PACKET_MAX / 2 - 1 };
 
 /* --- stopping and going on ---------------------------------------------------------- */
 
-static bool just_left(const struct gdb *g, const struct cpu *c)
+static bool stands_at(const struct gdb_place *place, const struct cpu *c)
 {
-    return g->left.valid && g->left.cpu == c->index && g->left.rip == c->rip && g->left.instructions == c->instructions;
+    return place->cpu == c->index && place->rip == c->rip && place->instructions == c->instructions;
+}
+
+bool gdb_just_left(const struct gdb *g, const struct cpu *c)
+{
+    return g->left.valid && stands_at(&g->left, c);
 }
 
 static void remember_leaving(struct gdb *g, const struct cpu *c)
 {
-    g->left.valid = true;
-    g->left.cpu = c->index;
-    g->left.rip = c->rip;
-    g->left.instructions = c->instructions;
-}
-
-static void on_breakpoint(void *ctx, struct cpu *c)
-{
-    struct gdb *g = ctx;
-    uint64_t here = core_fetch_linear(c);
-
-    if (g->connection.fd < 0 || just_left(g, c)) {
-        return;
-    }
-    for (unsigned i = 0; i < g->breakpoint_count; i++) {
-        if (g->breakpoint[i].linear == here) {
-            serve(g, c->index, SIGNAL_TRAP, "hwbreak:;");
-            return;
-        }
-    }
+    g->left = (struct gdb_place){ true, c->index, c->rip, c->instructions };
 }
 
 static void on_step(void *ctx, struct cpu *c)
 {
     struct gdb *g = ctx;
+    bool in_range = c->rip >= g->range_first && c->rip < g->range_end;
 
-    if (g->connection.fd >= 0 && !just_left(g, c)) {
-        serve(g, c->index, SIGNAL_TRAP, "");
-    }
-}
-
-static void map_breakpoint(struct gdb *g, struct breakpoint *b, uint64_t spa)
-{
-    b->mapped = true;
-    b->spa = spa;
-    core_observe_entry(g->machine, spa, on_breakpoint, g);
-}
-
-static bool observed_elsewhere(const struct gdb *g, const struct breakpoint *but)
-{
-    for (unsigned i = 0; i < g->breakpoint_count; i++) {
-        const struct breakpoint *b = &g->breakpoint[i];
-        if (b != but && b->mapped && b->spa == but->spa) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void unmap_breakpoint(struct gdb *g, struct breakpoint *b)
-{
-    if (b->mapped && !observed_elsewhere(g, b)) {
-        core_observe_entry(g->machine, b->spa, NULL, NULL);
-    }
-    b->mapped = false;
-}
-
-/* A page of code was translated anew: breakpoints in it may be somewhere else now. */
-static void on_translated(void *ctx, struct cpu *c, uint64_t linear, uint64_t spa)
-{
-    struct gdb *g = ctx;
-
-    (void)c;
-    for (unsigned i = 0; i < g->breakpoint_count; i++) {
-        struct breakpoint *b = &g->breakpoint[i];
-        uint64_t here = (spa & ~0xfffull) | (b->linear & 0xfff);
-        if ((b->linear ^ linear) >> 12 == 0 && (!b->mapped || b->spa != here)) {
-            unmap_breakpoint(g, b);
-            map_breakpoint(g, b, here);
-        }
+    if (g->connection.fd >= 0 && !stands_at(&g->step_from, c) && !in_range) {
+        gdb_serve(g, c->index, GDB_SIGNAL_TRAP, "");
     }
 }
 
 static void arm(struct gdb *g)
 {
-    const struct core_debug debug = { .ctx = g, .before = on_step, .translated = on_translated };
+    const struct core_debug debug = { .ctx = g, .before = on_step, .accessed = gdb_points_accessed,
+                                      .translated = gdb_points_translated };
     bool wanted = g->connection.fd >= 0;
 
     for (unsigned i = 0; i < g->machine->cpu_count; i++) {
@@ -140,6 +61,11 @@ static void arm(struct gdb *g)
 
 static void step_only(struct gdb *g, int cpu)
 {
+    g->range_first = g->range_end = 0;
+    if (cpu >= 0) {
+        const struct cpu *c = g->machine->cpu[cpu];
+        g->step_from = (struct gdb_place){ true, c->index, c->rip, c->instructions };
+    }
     if (g->step == cpu) {
         return;
     }
@@ -154,67 +80,12 @@ static void step_only(struct gdb *g, int cpu)
 
 static void forget_debugger(struct gdb *g)
 {
-    while (g->breakpoint_count) {
-        unmap_breakpoint(g, &g->breakpoint[--g->breakpoint_count]);
-    }
+    gdb_points_forget(g);
     step_only(g, -1);
     arm(g);
 }
 
-/* --- breakpoints ------------------------------------------------------------------------ */
-
-static bool insert(struct gdb *g, uint64_t linear)
-{
-    uint64_t spa;
-
-    for (unsigned i = 0; i < g->breakpoint_count; i++) {
-        if (g->breakpoint[i].linear == linear) {
-            return true;
-        }
-    }
-    if (g->breakpoint_count == BREAKPOINTS_MAX) {
-        return false;
-    }
-    struct breakpoint *b = &g->breakpoint[g->breakpoint_count++];
-    *b = (struct breakpoint){ .linear = linear };
-    if (cpu_translate_peek(g->machine->cpu[g->current], linear, &spa) && mem_ram(g->machine->mem, spa)) {
-        map_breakpoint(g, b, spa);
-    }
-    return true;
-}
-
-static void remove_breakpoint(struct gdb *g, uint64_t linear)
-{
-    for (unsigned i = 0; i < g->breakpoint_count; i++) {
-        if (g->breakpoint[i].linear == linear) {
-            unmap_breakpoint(g, &g->breakpoint[i]);
-            g->breakpoint[i] = g->breakpoint[--g->breakpoint_count];
-            return;
-        }
-    }
-}
-
-/* Z0,addr,kind and Z1: the same here.  Watchpoints are not offered: an empty answer says so. */
-static const char *breakpoint_command(struct gdb *g, const char *text)
-{
-    uint64_t linear = strtoull(text + 3, NULL, 16);
-
-    if ((text[1] != '0' && text[1] != '1') || text[2] != ',') {
-        return "";
-    }
-    if (text[0] == 'z') {
-        remove_breakpoint(g, linear);
-        return "OK";
-    }
-    return insert(g, linear) ? "OK" : "E28";
-}
-
 /* --- registers and memory ------------------------------------------------------------------ */
-
-static struct cpu *current(struct gdb *g)
-{
-    return g->machine->cpu[g->current];
-}
 
 static const char *read_registers(struct gdb *g)
 {
@@ -222,7 +93,7 @@ static const char *read_registers(struct gdb *g)
     uint8_t value[16];
 
     for (unsigned i = 0; i < gdb_register_count; i++) {
-        gdb_register_get(current(g), i, value);
+        gdb_register_get(gdb_current(g), i, value);
         n += gdb_hex_to(g->reply + n, value, gdb_register_size(i));
     }
     return g->reply;
@@ -236,10 +107,10 @@ static const char *write_registers(struct gdb *g, const char *text)
         if (gdb_hex_from(value, size, text) != size) {
             break;
         }
-        gdb_register_set(current(g), i, value);
+        gdb_register_set(gdb_current(g), i, value);
         text += 2 * size;
     }
-    cpu_attend(current(g), 0);
+    cpu_attend(gdb_current(g), 0);
     return "OK";
 }
 
@@ -251,7 +122,7 @@ static const char *read_register(struct gdb *g, const char *text)
     if (number >= gdb_register_count) {
         return "E01";
     }
-    gdb_register_get(current(g), (unsigned)number, value);
+    gdb_register_get(gdb_current(g), (unsigned)number, value);
     gdb_hex_to(g->reply, value, gdb_register_size((unsigned)number));
     return g->reply;
 }
@@ -266,10 +137,10 @@ static const char *write_register(struct gdb *g, const char *text)
         gdb_hex_from(value, gdb_register_size((unsigned)number), end + 1) != gdb_register_size((unsigned)number)) {
         return "E01";
     }
-    if (!gdb_register_set(current(g), (unsigned)number, value)) {
+    if (!gdb_register_set(gdb_current(g), (unsigned)number, value)) {
         return "E0d"; /* EACCES: read-only here */
     }
-    cpu_attend(current(g), 0);
+    cpu_attend(gdb_current(g), 0);
     return "OK";
 }
 
@@ -284,7 +155,7 @@ static const char *read_memory(struct gdb *g, const char *text)
     if (size > sizeof bytes) {
         size = sizeof bytes;
     }
-    while (have < size && cpu_peek(current(g), linear + have, bytes + have, 1)) {
+    while (have < size && cpu_peek(gdb_current(g), linear + have, bytes + have, 1)) {
         have++;
     }
     if (have == 0 && size) {
@@ -298,7 +169,7 @@ static bool poke(struct gdb *g, uint64_t linear, const uint8_t *bytes, size_t si
 {
     for (size_t i = 0; i < size; i++) {
         uint64_t spa;
-        if (!cpu_translate_peek(current(g), linear + i, &spa) || !mem_write(g->machine->mem, spa, bytes + i, 1)) {
+        if (!cpu_translate_peek(gdb_current(g), linear + i, &spa) || !mem_write(g->machine->mem, spa, bytes + i, 1)) {
             return false;
         }
     }
@@ -366,25 +237,27 @@ static const char *describe_thread(struct gdb *g, const char *text)
     return g->reply;
 }
 
-/* `monitor TEXT`. */
+/* `monitor TEXT`: console output in pieces, then the answer. */
 static const char *monitor(struct gdb *g, const char *hex)
 {
-    char command[64] = { 0 }, text[256];
+    char command[MONITOR_COMMAND_MAX] = { 0 }, *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
 
-    gdb_hex_from(command, sizeof command - 1, hex);
-    if (!strcmp(command, "time")) {
-        snprintf(text, sizeof text, "%.9f s, cpu%u has retired %" PRIu64 " instructions\n",
-                 (double)machine_cycles_to_ns(g->machine->now) / 1e9, g->current, current(g)->instructions);
-    } else if (!strcmp(command, "hash") && g->machine->running) {
-        snprintf(text, sizeof text,
-                 "the machine stands in the middle of a round; hashes are of rounds' ends (press Ctrl-C while it runs)\n");
-    } else if (!strcmp(command, "hash")) {
-        snprintf(text, sizeof text, "%016" PRIx64 "\n", machine_hash(g->machine));
-    } else {
-        snprintf(text, sizeof text, "monitor time   virtual time and instructions\nmonitor hash   the machine's state hash\n");
+    if (!out) {
+        return "E0c"; /* ENOMEM */
     }
-    gdb_hex_to(g->reply, text, strlen(text));
-    return g->reply;
+    gdb_hex_from(command, sizeof command - 1, hex);
+    gdb_monitor(g, command, out);
+    fclose(out);
+    for (size_t at = 0; at < size; at += OUTPUT_PIECE) {
+        size_t piece = size - at < OUTPUT_PIECE ? size - at : OUTPUT_PIECE;
+        g->reply[0] = 'O';
+        gdb_hex_to(g->reply + 1, text + at, piece);
+        gdb_send_text(&g->connection, g->reply);
+    }
+    free(text);
+    return "OK";
 }
 
 static bool begins(const char *text, const char *with)
@@ -429,23 +302,40 @@ static const char *select_thread(struct gdb *g, const char *text)
     return id <= (long)g->machine->cpu_count ? "OK" : "E01";
 }
 
-/* vCont;ACTION[:THREAD]...: the first step found is done, all else goes on. */
+/* vCont;ACTION[:THREAD]...: the first step found is done, all else goes on: time is one for all processors. */
 static void continue_threads(struct gdb *g, const char *text)
 {
+    uint64_t first = 0, end = 0;
     int step = -1;
 
     for (const char *at = strchr(text, ';'); at && step < 0; at = strchr(at + 1, ';')) {
-        if (at[1] == 's' || at[1] == 'S') {
-            const char *colon = strpbrk(at + 1, ":;");
+        char action = at[1], *rest = (char *)(uintptr_t)at + 1;
+        if (action == 'r') { /* rFIRST,END */
+            first = strtoull(at + 2, &rest, 16);
+            end = *rest == ',' ? strtoull(rest + 1, &rest, 16) : 0;
+        }
+        if (action == 's' || action == 'S' || action == 'r') {
+            const char *colon = strpbrk(rest, ":;");
             long id = colon && *colon == ':' ? strtol(colon + 1, NULL, 16) : ALL_THREADS;
             step = id >= 1 && id <= (long)g->machine->cpu_count ? (int)id - 1 : (int)g->current;
         }
     }
     step_only(g, step);
+    g->range_first = first;
+    g->range_end = end;
+}
+
+static void detach(struct gdb *g)
+{
+    gdb_send_text(&g->connection, "OK");
+    if (g->connection.fd >= 0) {
+        close(g->connection.fd);
+    }
+    g->connection.fd = -1;
 }
 
 /* The answer, or NULL: the machine goes on. */
-static const char *command(struct gdb *g, const char *text)
+const char *gdb_command(struct gdb *g, const char *text)
 {
     switch (text[0]) {
     case 'g': return read_registers(g);
@@ -454,14 +344,14 @@ static const char *command(struct gdb *g, const char *text)
     case 'P': return write_register(g, text + 1);
     case 'm': return read_memory(g, text + 1);
     case 'M': return write_memory(g, text + 1);
-    case 'z': case 'Z': return breakpoint_command(g, text);
+    case 'z': case 'Z': return gdb_points_command(g, text);
     case 'q': return query(g, text);
     case 'H': return select_thread(g, text);
     case 'T': return strtoul(text + 1, NULL, 16) - 1 < g->machine->cpu_count ? "OK" : "E01";
-    case '?': snprintf(g->reply, sizeof g->reply, "T%02xthread:%x;", SIGNAL_TRAP, g->current + 1); return g->reply;
-    case 'c': step_only(g, -1); return NULL;
-    case 's': step_only(g, (int)g->current); return NULL;
-    case 'D': gdb_send_text(&g->connection, "OK"); close(g->connection.fd); g->connection.fd = -1; return NULL;
+    case '?': snprintf(g->reply, sizeof g->reply, "T%02xthread:%x;", GDB_SIGNAL_TRAP, g->current + 1); return g->reply;
+    case 'c': case 'C': step_only(g, -1); return NULL;
+    case 's': case 'S': step_only(g, (int)g->current); return NULL;
+    case 'D': detach(g); return NULL;
     case 'k': g->killed = true; return NULL;
     default: break;
     }
@@ -471,7 +361,7 @@ static const char *command(struct gdb *g, const char *text)
         return "";
     }
     if (!strcmp(text, "vCont?")) {
-        return "vCont;c;C;s;S";
+        return "vCont;c;C;s;S;r";
     }
     if (begins(text, "vCont;")) {
         continue_threads(g, text);
@@ -483,7 +373,7 @@ static const char *command(struct gdb *g, const char *text)
 static void answer(struct gdb *g, bool *go)
 {
     bool silent = !strcmp(g->connection.packet, "QStartNoAckMode");
-    const char *text = command(g, g->connection.packet);
+    const char *text = gdb_command(g, g->connection.packet);
 
     if (!text) {
         *go = true;
@@ -493,7 +383,7 @@ static void answer(struct gdb *g, bool *go)
 }
 
 /* The machine stands still until the debugger lets it go. 'why': NULL before anybody asked. */
-static void serve(struct gdb *g, unsigned cpu, int signal_number, const char *why)
+void gdb_serve(struct gdb *g, unsigned cpu, int signal_number, const char *why)
 {
     bool go = false;
 
@@ -523,32 +413,46 @@ static void serve(struct gdb *g, unsigned cpu, int signal_number, const char *wh
 
 /* --- life -------------------------------------------------------------------------------------------------- */
 
+struct gdb *gdb_new(struct machine *m)
+{
+    struct gdb *g = calloc(1, sizeof *g);
+
+    if (!g) {
+        return NULL;
+    }
+    g->machine = m;
+    g->step = g->listener = g->connection.fd = -1;
+    g->description = gdb_target_description();
+    if (!g->description) {
+        free(g);
+        return NULL;
+    }
+    return g;
+}
+
+static bool open_listener(struct gdb *g, unsigned long port)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int yes = 1;
+
+    g->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return g->listener >= 0 && setsockopt(g->listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+           bind(g->listener, (struct sockaddr *)&address, sizeof address) == 0 && listen(g->listener, 1) == 0;
+}
+
 struct gdb *gdb_listen(struct machine *m, const char *where, char *error, size_t error_size)
 {
     char *end;
     unsigned long port = where[0] == ':' ? strtoul(where + 1, &end, 10) : 65536;
-    struct gdb *g = calloc(1, sizeof *g);
-    int yes = 1;
 
-    if (!g || where[0] != ':' || end == where + 1 || *end || port > 65535) {
+    if (where[0] != ':' || end == where + 1 || *end || port > 65535) {
         snprintf(error, error_size, "--gdb %s: want :PORT, e.g. :1234", where);
-        free(g);
         return NULL;
     }
-    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    g->machine = m;
-    g->step = -1;
-    g->connection.fd = -1;
-    g->description = gdb_target_description();
-    g->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (!g->description || g->listener < 0 || setsockopt(g->listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) < 0 ||
-        bind(g->listener, (struct sockaddr *)&address, sizeof address) < 0 || listen(g->listener, 1) < 0) {
+    struct gdb *g = gdb_new(m);
+    if (!g || !open_listener(g, port)) {
         snprintf(error, error_size, "--gdb %s: cannot listen: %s", where, strerror(errno));
-        if (g->listener >= 0) {
-            close(g->listener);
-        }
-        free(g->description);
-        free(g);
+        gdb_close(g, 0);
         return NULL;
     }
     return g;
@@ -583,7 +487,7 @@ bool gdb_wait(struct gdb *g, bool (*interrupted)(void))
         }
     }
     arm(g);
-    serve(g, 0, SIGNAL_TRAP, NULL);
+    gdb_serve(g, 0, GDB_SIGNAL_TRAP, NULL);
     return !g->killed;
 }
 
@@ -591,10 +495,10 @@ bool gdb_poll(struct gdb *g)
 {
     if (g->connection.fd < 0 && take_connection(g, 0)) {
         arm(g);
-        serve(g, 0, SIGNAL_TRAP, NULL);
+        gdb_serve(g, 0, GDB_SIGNAL_TRAP, NULL);
     } else if (g->connection.fd >= 0) {
         switch (gdb_receive(&g->connection, 0)) {
-        case GDB_BREAK: serve(g, g->current, SIGNAL_INT, ""); break;
+        case GDB_BREAK: gdb_serve(g, g->current, GDB_SIGNAL_INT, ""); break;
         case GDB_GONE: forget_debugger(g); break;
         default: break; /* nothing is asked of a running machine */
         }
@@ -618,7 +522,9 @@ void gdb_close(struct gdb *g, int exit_status)
     }
     g->connection.fd = -1;
     forget_debugger(g);
-    close(g->listener);
+    if (g->listener >= 0) {
+        close(g->listener);
+    }
     free(g->description);
     free(g);
 }

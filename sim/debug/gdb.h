@@ -9,8 +9,13 @@
  *   frozen --D or connection lost--> running, nobody attached --connect, between slices--> frozen
  *   frozen --k--> the machine is asked to stop (STOP_REQUESTED)
  *
+ * Watchpoints are at linear addresses too, in whatever address space; what they see is told in core_hooks.h.  The machine
+ * stops behind the instruction that met one.  In approximate timing a stop inside a block cuts it in two, which the model
+ * charges a little differently; in functional timing nothing shows.
+ *
  * First, breakpoints are at linear addresses and code is found by physical ones: an address not mapped yet is
- * kept and looked up whenever the core translates a page anew.  Second, all processors share the breakpoints.
+ * kept and looked up whenever the core translates a page anew.  Second, all processors share the breakpoints,
+ * and all run while one steps.
  * Third, registers beyond gdb's own list are offered in a target description (feature org.hvlab.system):
  * control registers, EFER, descriptor-table and segment bases, debug registers.
  *

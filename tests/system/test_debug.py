@@ -15,7 +15,7 @@ IMAGE = IMAGES / "hv-microkernel.elf"
 
 @unittest.skipUnless(shutil.which("gdb"), "gdb is not installed")
 class Gdb(lab.LabTest):
-    def debug(self, *commands, name="debugged"):
+    def debug(self, *commands, name="debugged", status=33):
         """(what gdb printed, results of the run)"""
         results = self.folder / f"{name}.json"
         run = subprocess.Popen([lab.HVLAB, "boot", IMAGE, "--no-vtx", "--gdb", ":0", "--results", results], text=True,
@@ -26,8 +26,8 @@ class Gdb(lab.LabTest):
         done = subprocess.run(["gdb", "-nx", "-batch", *[x for c in script for x in ("-ex", c)], IMAGES / "debug/hv-microkernel.elf"],
                               capture_output=True, text=True, timeout=120)
         _, error = run.communicate(timeout=120)
-        self.assertEqual(run.returncode, 33, error)
-        return done.stdout + done.stderr, json.loads(results.read_text())
+        self.assertEqual(run.returncode, status, error)
+        return done.stdout + done.stderr, json.loads(results.read_text()) if results.exists() else None
 
     def plain(self):
         results = self.folder / "plain.json"
@@ -68,6 +68,32 @@ class Gdb(lab.LabTest):
     def test_a_debugger_that_leaves_lets_the_machine_run(self):
         _, results = self.debug("hbreak hv_log", "continue", "detach")
         self.assertEqual(results["state_hash"], self.plain()["state_hash"])
+
+    def test_watchpoints_stop_behind_the_access_and_are_not_noticed(self):
+        said, results = self.debug("hbreak hv_main", "continue", "delete", "awatch -l *(long *)($rsp - 16)", "continue", "x/i $pc", "delete",
+                                   "hbreak *hv_log", "continue", "delete", "set $slot = $rsp - 8", "rwatch -l *(char(*)[2])$rdi", "continue",
+                                   "info watchpoints", "awatch -l *(char(*)[65536])((long)$rsp & ~65535)", "delete 4", "continue", "delete",
+                                   "watch -l *(long *)$slot", "continue", "delete", "continue", name="watched")
+        self.assertRegex(said, r"(?s)Hardware access \(read/write\) watchpoint 2: .*Value = 0\n.*=> 0x\w+ <hv_main\+4>:")
+        self.assertRegex(said, r'(?s)Hardware read watchpoint 4: .*Value = "hv"\n')
+        self.assertRegex(said, r"breakpoint already hit 1 time")
+        self.assertRegex(said, r"(?s)Hardware access \(read/write\) watchpoint 5: .*Value = ")
+        self.assertRegex(said, r"(?s)Hardware watchpoint 6: .*Old value = 0\nNew value = \d+")
+        self.assertEqual(results["state_hash"], self.plain()["state_hash"])
+
+    def test_monitor_commands(self):
+        said, results = self.debug("hbreak hv_log", "continue", "monitor help", "monitor cycle", "monitor phys 0x100000 20", "monitor phys 0xfee00000 2",
+                                   "monitor translate $rip", "monitor info lapic", "monitor info ioapic", "monitor info pci", "monitor info cpu",
+                                   "monitor dance", "detach", name="monitored")
+        for words in ("monitor phys ADDRESS", "s, cycle ", "0000000000100010:", "00000000fee00000: -- --", "bootstrap processor", "LVT timer", "pin 23 masked",
+                      "class 060000", "cpu0 after ", "there is no command 'dance'"):
+            self.assertIn(words, said)
+        self.assertEqual(results["state_hash"], self.plain()["state_hash"])
+
+    def test_kill_ends_the_run(self):
+        said, results = self.debug("kill", name="killed", status=130)
+        self.assertNotIn("exited", said)
+        self.assertIsNone(results)
 
     def test_a_port_that_is_none(self):
         done = lab.hvlab("boot", IMAGE, "--gdb", "1234")

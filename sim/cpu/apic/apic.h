@@ -19,6 +19,8 @@
 #ifndef SIM_CPU_APIC_APIC_H
 #define SIM_CPU_APIC_APIC_H
 
+#include <stdio.h>
+
 #include "sim/cpu/cpu.h"
 
 /* Delivery modes (ICR, MSI data, I/O APIC entries). */
@@ -94,6 +96,9 @@ uint8_t apic_acknowledge(struct cpu *);
 
 /* Raises a fixed, edge-triggered interrupt in this APIC (posted interrupts, tests). */
 void apic_raise(struct cpu *, uint8_t vector, bool level);
+
+/* For people: registers, the local vector table, what waits and what is served. */
+void apic_describe(const struct cpu *, FILE *);
 
 /* EOI of this processor, as a write to the EOI register. */
 void apic_eoi(struct cpu *);
