@@ -36,8 +36,8 @@ typedef void core_observer_fn(void *ctx, struct cpu *);
 void core_observe_entry(struct machine *, uint64_t spa, core_observer_fn *fn, void *ctx);
 
 /* A debugger may also change the machine: registers, memory, rip.  'before' is called before every instruction of a
- * processor that steps (core_debug_step); 'accessed' behind one that met a watch (below); 'translated' whenever code is looked up by a linear address whose page has
- * been translated anew.  Entry observers that changed something call cpu_attend(cpu, 0). */
+ * processor that steps (core_debug_step); 'accessed' behind one that met a watch (below); 'translated' whenever code is
+ * looked up by a linear address whose page has been translated anew.  Entry observers that changed something call cpu_attend(cpu, 0). */
 struct core_watch_hit;
 struct core_debug {
     void *ctx;

@@ -117,16 +117,6 @@ static void budget_set(struct cpu *c, uint64_t until)
     core->booked = c->budget;
 }
 
-void core_touch(struct cpu *c, uint64_t linear, const void *host, unsigned size, bool write)
-{
-    time_touch(c, linear, host, size, write);
-}
-
-void core_time_block(struct cpu *c, const struct insn *enter)
-{
-    time_block(c, enter);
-}
-
 static void bucket_switch(struct cpu *c, const struct insn *entry);
 
 /* --- leaving blocks ------------------------------------------------------------------------ */

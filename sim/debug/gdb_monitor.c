@@ -120,9 +120,10 @@ static void show_pci(struct gdb *g, const char *rest, FILE *out)
         if (!f) {
             continue;
         }
-        fprintf(out, "%02x:%02x.%u %04x:%04x class %06x command %04x%s", bdf >> 8, bdf >> 3 & 31, bdf & 7, pci_get(f, 0, 2), pci_get(f, 2, 2),
-                pci_get(f, 8, 4) >> 8, pci_get(f, 4, 2), pci_get(f, 0x0e, 1) & 0x7f ? ", bridge\n" : " BARs");
-        for (unsigned i = 0; i < 6 && !(pci_get(f, 0x0e, 1) & 0x7f); i++) {
+        bool bridge = pci_get(f, 0x0e, 1) & 0x7f;
+        fprintf(out, "%02x:%02x.%u %04x:%04x class %06x command %04x%s", bdf >> 8, bdf >> 3 & 31, bdf & 7, pci_get(f, 0, 2),
+                pci_get(f, 2, 2), pci_get(f, 8, 4) >> 8, pci_get(f, 4, 2), bridge ? ", bridge\n" : " BARs");
+        for (unsigned i = 0; i < 6 && !bridge; i++) {
             fprintf(out, " %08x%s", pci_get(f, 0x10 + 4 * i, 4), i == 5 ? "\n" : "");
         }
     }
@@ -138,7 +139,7 @@ static const struct {
     { "cycle", "", "the same", show_time },
     { "hash", "", "the machine's state hash", show_hash },
     { "phys", " ADDRESS [BYTES]", "physical memory (RAM only: devices would notice)", show_phys },
-    { "translate", " ADDRESS", "where a linear address lies in physical memory, on the chosen thread's processor", show_translation },
+    { "translate", " ADDRESS", "where a linear address lies, for the chosen thread's processor", show_translation },
     { "info cpu", "", "that processor's whole state: segments, control registers, code, stack", show_cpu },
     { "info lapic", "", "its local APIC", show_lapic },
     { "info ioapic", "", "the I/O APIC's pins", show_ioapic },

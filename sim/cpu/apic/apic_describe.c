@@ -27,8 +27,8 @@ void apic_describe(const struct cpu *cpu, FILE *out)
     for (unsigned i = 0; i < LVT_COUNT; i++) {
         fprintf(out, "  LVT %-8s %08x vector %02x%s\n", name[i], a->lvt[i], a->lvt[i] & 0xff, a->lvt[i] & LVT_MASKED ? " masked" : "");
     }
-    fprintf(out, "  timer %s, initial count %u, divide register %x, deadline %" PRIx64 "\n", timer[a->lvt[LVT_TIMER] >> 17 & 3], a->timer_initial,
-            a->timer_divide, apic_deadline_read(cpu));
+    fprintf(out, "  timer %s, initial count %u, divide register %x, deadline %" PRIx64 "\n", timer[a->lvt[LVT_TIMER] >> 17 & 3],
+            a->timer_initial, a->timer_divide, apic_deadline_read(cpu));
     describe_set(out, "requested (IRR):", a->irr);
     describe_set(out, "in service (ISR):", a->isr);
 }

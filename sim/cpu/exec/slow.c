@@ -17,6 +17,7 @@
 #include "sim/cpu/x87/x87.h"
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
+#include "sim/time/hot.h"
 #include "sim/time/timing.h"
 
 #define CPU_PAGE_MASK (~0xfffull)
@@ -322,6 +323,18 @@ void core_x87_error(struct cpu *c, struct insn *r)
     if (x87_error(c, r) == RETRY) {
         return r->fn(c, r);
     }
+}
+
+/* --- what the timed tier tells the model ---------------------------------------------------- */
+
+void core_touch(struct cpu *c, uint64_t linear, const void *host, unsigned size, bool write)
+{
+    time_touch(c, linear, host, size, write);
+}
+
+void core_time_block(struct cpu *c, const struct insn *enter)
+{
+    time_block(c, enter);
 }
 
 /* --- functions ------------------------------------------------------------------------------ */
