@@ -36,7 +36,7 @@ struct machine_part {
 static bool
 config_check(const struct machine_config *c, char *error, unsigned error_size)
 {
-    const uint64_t ram_max = MMIO64_BASE - (MEM_HOLE_END - MEM_HOLE_START);
+    const uint64_t ram_max = 64ull << 30;
     if (c->ram_size < 1u << 20 || c->ram_size % MEM_PAGE_SIZE || c->ram_size > ram_max) {
         snprintf(error, error_size, "memory of %llu bytes: from 1 MiB to %llu MiB, in whole pages",
                  (unsigned long long)c->ram_size, (unsigned long long)(ram_max >> 20));
@@ -47,6 +47,19 @@ config_check(const struct machine_config *c, char *error, unsigned error_size)
     } else {
         return display_check(c, error, error_size);
     }
+    return false;
+}
+
+/* RAM and the window for devices behind it have addresses that the model's processors can form. */
+static bool
+width_check(const struct machine *m, char *error, unsigned error_size)
+{
+    uint64_t end = pci_window64(&m->config) + MMIO64_SIZE;
+    if ((end - 1) >> m->physical_bits == 0) {
+        return true;
+    }
+    snprintf(error, error_size, "memory of %llu MiB and the devices behind it end at %#llx, but the processor has %u bits of physical address",
+             (unsigned long long)(m->config.ram_size >> 20), (unsigned long long)end, m->physical_bits);
     return false;
 }
 
@@ -113,6 +126,10 @@ machine_new(const struct machine_config *config, char *error, unsigned error_siz
             return NULL;
         }
         m->config.vtx = cpu_features_has(&m->features, CPU_VMX);
+        if (!width_check(m, error, error_size)) {
+            machine_free(m);
+            return NULL;
+        }
         if (machine_build(m)) {
             return m;
         }

@@ -86,6 +86,27 @@ finish(struct writer *w, struct table *t)
 
 /* --- DSDT, FACS, FADT ------------------------------------------------------------- */
 
+/* The host bridge's 64-bit window is where this machine has it, not where the source says: ACPI Specification
+ * "QWord Address Space Descriptor". */
+static void
+put_window64(struct table *t, uint64_t base)
+{
+    static const uint8_t memory[] = { 0x8A, 0x2B, 0x00, 0x00 }; /* tag, length, resource type */
+    enum { MINIMUM = 14, MAXIMUM = 22 };
+    unsigned found = 0;
+    for (uint32_t at = HEADER_SIZE; at + 46 <= t->size; at++) {
+        uint64_t minimum;
+        memcpy(&minimum, t->bytes + at + MINIMUM, 8);
+        if (memcmp(t->bytes + at, memory, sizeof memory) == 0 && minimum == MMIO64_BASE) {
+            put(t, at + MINIMUM, base, 8);
+            put(t, at + MAXIMUM, base + MMIO64_SIZE - 1, 8);
+            found++;
+        }
+    }
+    assert(found == 1);
+    (void)found;
+}
+
 /* The compiler's name and version are taken out: which iasl built the program
  * must not show in the machine's memory. */
 static uint64_t
@@ -96,6 +117,7 @@ dsdt(struct writer *w)
     memcpy(t.bytes, dsdt_aml_code, sizeof dsdt_aml_code);
     memcpy(t.bytes + 28, "HVLB", 4);
     put(&t, 32, 1, 4);
+    put_window64(&t, pci_window64(&w->machine->config));
     return finish(w, &t);
 }
 

@@ -6,6 +6,7 @@
 #include "sim/cpu/model/model.h"
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
+#include "sim/platform/pci.h"
 #include "spec/platform/memory_map.h"
 
 /* SDM Vol 3A "Memory Type Range Registers (MTRRs)" */
@@ -40,7 +41,7 @@ set_up_mtrrs(struct cpu *cpu)
         cpu->msr.mtrr_fixed[i] = eight_of(TYPE_WP);
     }
     variable_range(cpu, 0, MEM_HOLE_START, MEM_HOLE_END - MEM_HOLE_START);
-    variable_range(cpu, 1, MMIO64_BASE, MMIO64_SIZE);
+    variable_range(cpu, 1, pci_window64(&cpu->machine->config), MMIO64_SIZE);
     cpu->msr.mtrr_def_type = DEF_TYPE_ENABLE | DEF_TYPE_FIXED | TYPE_WB;
 }
 

@@ -101,7 +101,8 @@ low_ram_end(const struct load *l)
     return ram < MEM_HOLE_START ? ram : MEM_HOLE_START;
 }
 
-/* "pref_address": there if it can be; a relocatable kernel also runs elsewhere. */
+/* "pref_address": there if it can be; a relocatable kernel also runs elsewhere, but "will move itself to this address if it
+ * loaded below": that is where it needs its init_size. */
 static bool
 choose_place(struct load *l, struct kernel *k)
 {
@@ -117,9 +118,10 @@ choose_place(struct load *l, struct kernel *k)
     if (relocatable && preferred >= ACPI_TABLES_END && preferred < end && k->init_size <= end - preferred) {
         k->load = preferred;
     }
-    if (k->load < ACPI_TABLES_END || k->load >= end || k->init_size > end - k->load) {
+    uint64_t runs_at = k->load < preferred ? preferred : k->load;
+    if (k->load < ACPI_TABLES_END || runs_at >= end || k->init_size > end - runs_at) {
         return load_fail(l, "the kernel wants %llu KiB from %#llx on, the machine has RAM up to %#llx; give it more memory",
-                         (unsigned long long)(k->init_size >> 10), (unsigned long long)k->load, (unsigned long long)end);
+                         (unsigned long long)(k->init_size >> 10), (unsigned long long)runs_at, (unsigned long long)end);
     }
     return true;
 }

@@ -9,6 +9,7 @@
 #include "sim/base/state.h"
 #include "sim/base/trace.h"
 #include "sim/machine.h"
+#include "sim/platform/display.h"
 #include "sim/platform/pci_priv.h"
 #include "sim/platform/power.h"
 #include "spec/platform/memory_map.h"
@@ -73,17 +74,17 @@ inside(uint64_t base, uint64_t size, uint64_t window, uint64_t window_end)
 
 /* Does an access to [base, base + size) from the processors arrive at 'f'? */
 static bool
-is_routed(const struct pci_function *f, uint64_t base, uint64_t size)
+is_routed(const struct pci *pci, const struct pci_function *f, uint64_t base, uint64_t size)
 {
     if (!inside(base, size, MMIO32_BASE, MMIO32_BASE + MMIO32_SIZE) &&
-        !inside(base, size, MMIO64_BASE, MMIO64_BASE + MMIO64_SIZE)) {
+        !inside(base, size, pci->window64, pci->window64 + MMIO64_SIZE)) {
         return false;
     }
     return !f->port || pci_port_forwards(f->port, base, size);
 }
 
 static bool
-bar_wanted(const struct pci_function *f, unsigned i, uint64_t *base)
+bar_wanted(const struct pci *pci, const struct pci_function *f, unsigned i, uint64_t *base)
 {
     *base = f->is_virtual ? f->bar_base[i] : bar_address(f, i);
     if (bar_is_io(f, i)) {
@@ -91,7 +92,7 @@ bar_wanted(const struct pci_function *f, unsigned i, uint64_t *base)
                !f->port && inside(*base, f->bar_size[i], 0, 0x10000);
     }
     bool enabled = f->is_virtual || pci_get(f, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY;
-    return f->bar_size[i] && enabled && is_routed(f, *base, f->bar_size[i]);
+    return f->bar_size[i] && enabled && is_routed(pci, f, *base, f->bar_size[i]);
 }
 
 static void
@@ -127,14 +128,14 @@ bars_update(struct pci *pci, struct pci_function *f)
 {
     for (unsigned i = 0; i < PCI_BARS; i++) {
         uint64_t base;
-        bool wanted = bar_wanted(f, i, &base);
+        bool wanted = bar_wanted(pci, f, i, &base);
         if (f->bar_id[i] >= 0 && (!wanted || base != f->bar_base[i])) {
             bar_unmap(pci, f, i);
         }
     }
     for (unsigned i = 0; i < PCI_BARS; i++) {
         uint64_t base;
-        if (f->bar_id[i] >= 0 || !bar_wanted(f, i, &base)) {
+        if (f->bar_id[i] >= 0 || !bar_wanted(pci, f, i, &base)) {
             continue;
         }
         bar_map(pci, f, i, base);
@@ -397,6 +398,15 @@ pci_set_power(struct pci *pci, struct power *power)
     pci->power = power;
 }
 
+uint64_t
+pci_window64(const struct machine_config *c)
+{
+    uint64_t bytes = c->ram_size + display_memory(c);
+    uint64_t end = bytes < MEM_HOLE_START ? MEM_HOLE_END : bytes + (MEM_HOLE_END - MEM_HOLE_START);
+    uint64_t base = (end + MMIO64_SIZE - 1) & -MMIO64_SIZE;
+    return base > MMIO64_BASE ? base : MMIO64_BASE;
+}
+
 struct pci *
 pci_new(struct machine *m)
 {
@@ -405,13 +415,14 @@ pci_new(struct machine *m)
         return NULL;
     }
     pci->machine = m;
+    pci->window64 = pci_window64(&m->config);
     /* Halves of the two windows: the first behind the root port, the second on bus 0. */
     const uint64_t middle32 = MMIO32_BASE + MMIO32_SIZE / 2;
-    const uint64_t middle64 = MMIO64_BASE + MMIO64_SIZE / 2;
+    const uint64_t middle64 = pci->window64 + MMIO64_SIZE / 2;
     pci->window[true][false] = (struct pci_window){ MMIO32_BASE, middle32 };
-    pci->window[true][true] = (struct pci_window){ MMIO64_BASE, middle64 };
+    pci->window[true][true] = (struct pci_window){ pci->window64, middle64 };
     pci->window[false][false] = (struct pci_window){ middle32, MMIO32_BASE + MMIO32_SIZE };
-    pci->window[false][true] = (struct pci_window){ middle64, MMIO64_BASE + MMIO64_SIZE };
+    pci->window[false][true] = (struct pci_window){ middle64, pci->window64 + MMIO64_SIZE };
     pci->ports = (struct pci_window){ PCI_PORTS_BASE, PCI_PORTS_BASE + PCI_PORTS_SIZE };
     const struct mem_region ecam = { "ecam", ecam_read, ecam_write, pci };
     const struct mem_region address = { "pci-address", address_read, address_write, pci };

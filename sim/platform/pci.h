@@ -29,6 +29,7 @@
 #include "sim/mem/mem.h"
 
 struct machine;
+struct machine_config;
 struct pci;
 struct state;
 
@@ -76,6 +77,9 @@ struct pci_function {
     /* After a configuration write changed 'size' bytes at 'offset'; may be NULL. */
     void (*config_written)(void *ctx, unsigned offset, unsigned size);
 };
+
+/* Where the 64-bit BAR window begins in such a machine [spa]: MMIO64_BASE, or the next multiple of its size behind RAM. */
+uint64_t pci_window64(const struct machine_config *);
 
 struct pci *pci_new(struct machine *);
 void pci_free(struct pci *);

@@ -29,6 +29,7 @@ struct pci {
     uint8_t intx_count[PCI_INTX_LINES]; /* asserted pins on each line */
     struct power *power;              /* for port CF9H; NULL until the platform says */
     struct pci_window window[2][2];   /* [behind the root port][64-bit prefetchable] */
+    uint64_t window64;                /* where the 64-bit window begins [spa] */
     struct pci_window ports;          /* for I/O BARs, on bus 0 only */
     struct pci_function host_bridge;
     struct pci_function root_port;

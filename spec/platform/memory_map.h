@@ -14,7 +14,7 @@
  *   0xFEE00000     local APIC page; MSI addresses 0xFEExxxxx
  *   0xFF000000     memory-as-a-device for test suites (64 KiB)
  *   0x100000000    RAM that did not fit below the hole
- *   0x800000000    64-bit BAR window (32 GiB)
+ *   0x800000000    64-bit BAR window (32 GiB); behind RAM, on a multiple of its size, when RAM reaches so far
  *
  * Both worlds read this file; it holds facts only.
  */
@@ -46,7 +46,7 @@
 #define MSI_SIZE 0x100000ull
 #define TEST_MEMORY_BASE 0xFF000000ull /* of test_devices, where a PC has its flash */
 #define TEST_MEMORY_SIZE 0x10000ull
-#define MMIO64_BASE 0x800000000ull
+#define MMIO64_BASE 0x800000000ull /* at least: sim/platform/pci.h */
 #define MMIO64_SIZE 0x800000000ull
 
 /* --- I/O ports --- */

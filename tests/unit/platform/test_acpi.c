@@ -231,6 +231,26 @@ smbios_tells_all_memory(void **unused)
     machine_free(m);
 }
 
+/* A machine with more RAM than there is room below the usual window. */
+static void
+large_machines_have_their_window_behind_ram_and_say_so(void **unused)
+{
+    (void)unused;
+    static const struct { uint64_t gib, base; } row[] = { { 1, 0x800000000 }, { 31, 0x800000000 }, { 32, 0x1000000000 }, { 64, 0x1800000000 } };
+    for (unsigned i = 0; i < sizeof row / sizeof *row; i++) {
+        struct machine *m = fake_machine(1, row[i].gib << 30);
+        const uint8_t *dsdt = mem_ram(m->mem, get64(find_table(m, "FACP") + 140)), *found = NULL;
+        for (uint32_t at = 36; at + 46 <= get32(dsdt + 4); at++) {
+            found = memcmp(dsdt + at, "\x8A\x2B\0\0", 4) == 0 ? dsdt + at : found;
+        }
+        assert_non_null(found);
+        assert_true(get64(found + 14) == row[i].base && get64(found + 22) == row[i].base + MMIO64_SIZE - 1);
+        assert_int_equal(sum(dsdt, get32(dsdt + 4)), 0);
+        assert_null(mem_ram(m->mem, row[i].base));
+        machine_free(m);
+    }
+}
+
 static void
 disassemble(const char *signature, const uint8_t *table)
 {
@@ -284,6 +304,7 @@ main(void)
         cmocka_unit_test(mcfg_and_dmar_name_the_real_places),
         cmocka_unit_test(smbios_structures_have_the_lengths_of_the_specification),
         cmocka_unit_test(smbios_tells_all_memory),
+        cmocka_unit_test(large_machines_have_their_window_behind_ram_and_say_so),
         cmocka_unit_test(iasl_takes_each_table_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,7 +126,7 @@ a_kernel_goes_where_it_prefers_if_it_can(void **unused)
 {
     (void)unused;
     static const struct { uint64_t preferred; uint8_t relocatable; uint16_t version; uint64_t place; } row[] = {
-        { 0x200000, 1, 0x20C, 0x200000 }, { 64 * MIB, 1, 0x20C, 0x100000 }, { 0x200000, 0, 0x20C, 0x100000 },
+        { 0x200000, 1, 0x20C, 0x200000 }, { 0x200000, 0, 0x20C, 0x100000 },
         { 0x200000, 1, 0x205, 0x100000 }, { 0x8000, 1, 0x20C, 0x100000 },
     };
     for (unsigned i = 0; i < sizeof row / sizeof *row; i++) {
@@ -172,7 +172,7 @@ unusable_kernels_are_refused_in_words(void **unused)
         { LINUX_JUMP + 1, 0x10, 1, "header ends at" }, { LINUX_JUMP + 1, 0xF0, 1, "header ends at" },
         { LINUX_CODE32_START, 0, 4, "real mode" }, { LINUX_SYSSIZE, 0x1000, 4, "cut short" },
         { LINUX_SETUP_SECTS, 64, 1, "cut short" }, { LINUX_KERNEL_ALIGNMENT, 0x30000, 4, "power of two" },
-        { LINUX_INIT_SIZE, 0xF0000000, 4, "give it more memory" }, { LINUX_INITRD_ADDR_MAX, 0x200000, 4, "does not fit" },
+        { LINUX_INIT_SIZE, 0xF0000000, 4, "give it more memory" }, { LINUX_PREF_ADDRESS, 64 * MIB, 8, "give it more memory" }, { LINUX_INITRD_ADDR_MAX, 0x200000, 4, "does not fit" },
         { LINUX_CMDLINE_SIZE, 3, 4, "command line of 7" },
     };
     const struct load_module initrd = { "initrd", image, sizeof image, NULL };

@@ -370,13 +370,15 @@ impossible_configurations_are_refused_with_the_limits(void **unused)
 {
     (void)unused;
     const struct machine_config good = { .ram_size = MIB, .cpu_count = 1, .quantum = 1 };
-    struct machine_config bad[5] = { good, good, good, good, good };
+    struct machine_config bad[6] = { good, good, good, good, good, good };
     bad[0].ram_size = MIB + 1;
-    bad[1].ram_size = 32ull << 30;
+    bad[1].ram_size = (64ull << 30) + 4096;
     bad[2].cpu_count = 0;
     bad[3].cpu_count = MACHINE_CPUS_MAX + 1;
     bad[4].quantum = 0;
-    for (unsigned i = 0; i < 5; i++) {
+    bad[5].ram_size = 40ull << 30;
+    bad[5].model = "intel-v3,phys-bits=36";
+    for (unsigned i = 0; i < 6; i++) {
         char error[256] = "";
         assert_null(machine_new(&bad[i], error, sizeof error));
         assert_true(strlen(error) > 10);
