@@ -58,7 +58,7 @@ width_check(const struct machine *m, char *error, unsigned error_size)
     if ((end - 1) >> m->physical_bits == 0) {
         return true;
     }
-    snprintf(error, error_size, "memory of %llu MiB and the devices behind it end at %#llx, but the processor has %u bits of physical address",
+    snprintf(error, error_size, "memory of %llu MiB and the devices behind it end at %#llx, the processor addresses %u bits",
              (unsigned long long)(m->config.ram_size >> 20), (unsigned long long)end, m->physical_bits);
     return false;
 }
