@@ -106,7 +106,7 @@ static void a20(struct frame *f)
         set_low(&f->eax, 1); /* it is enabled, always */
     } else if (AL(f) == 3) {
         set16(&f->ebx, 3);   /* by the keyboard controller and by port 92H */
-    } else if (AL(f) != 1) {
+    } else if (AL(f) != 1) { /* and it cannot be disabled */
         fail(f, 0x86);
         return;
     }

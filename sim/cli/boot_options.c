@@ -53,6 +53,7 @@ static const struct option_row rows[] = {
     { "--reset", "restart|exit", CHOICE, AT(reset_exits), 0, 0, "a reset starts the image again, or ends the run [restart]", BOOTS },
     { "--limit-time", "SECONDS", SECONDS, AT(limit_seconds), 0, 0, "stop after so much virtual time", LOOKS },
     { "--serial", "stdio|file:F", TEXT, AT(serial), 0, 0, "COM1; typed bytes enter from a terminal, or if said [stdio]", LOOKS },
+    { "--serial2", "file:F", TEXT, AT(serial2), 0, 0, "what COM2 prints [dropped]", LOOKS },
     { "--display", "WxH|text", TEXT, AT(display), 0, 0, "a framebuffer, or VGA text [none; 1024x768 with --window or --picture]", BOOTS },
     { "--window", "", FLAG, AT(window), 0, 0, "show the display; its keys and mouse are the machine's", LOOKS },
     { "--picture", "FILE.png", TEXT, AT(picture), 0, 0, "what the display shows in the end", LOOKS },

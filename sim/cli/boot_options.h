@@ -17,7 +17,7 @@ struct boot_list { const char *item[LOAD_MODULES_MAX]; unsigned count; };
 
 struct boot_options {
     const char *image;
-    const char *append, *initrd, *results, *serial, *trace, *gdb, *debug; /* NULL when not given */
+    const char *append, *initrd, *results, *serial, *serial2, *trace, *gdb, *debug; /* NULL when not given */
     struct boot_list modules;
     struct boot_list drives;
     const char *record, *pace, *script, *display, *picture;

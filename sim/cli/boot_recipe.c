@@ -116,7 +116,7 @@ absolute(const char *option, const char *value)
 {
     static const char *const with_names[] = { "--results", "--trace", "--out", "--record", "--picture" };
     char cwd[PATH_MAX], *text = NULL;
-    bool names = false, file = !strcmp(option, "--serial") && !strncmp(value, "file:", 5);
+    bool names = false, file = (!strcmp(option, "--serial") || !strcmp(option, "--serial2")) && !strncmp(value, "file:", 5);
     for (size_t i = 0; i < sizeof with_names / sizeof *with_names; i++)
         names |= !strcmp(option, with_names[i]);
     const char *name = file ? value + 5 : value;

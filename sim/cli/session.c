@@ -53,10 +53,10 @@ session_open(struct session *s, struct machine *m, struct board *board, const st
     bool terminal = wants_terminal(o);
     bool listen = o->replay || o->restore ? o->listen : terminal || o->window || o->script;
     s->listens = listen;
-    if (o->record)
-        for (unsigned i = 0; i < o->drives.count; i++)
-            if (strstr(o->drives.item[i], ",write"))
-                return cli_unusable("boot: --record with a drive that is written through could not be replayed: leave out ',write'");
+    for (unsigned i = 0; i < o->drives.count && (o->record || o->snapshot_seconds > 0); i++)
+        if (strstr(o->drives.item[i], ",write"))
+            return cli_unusable("boot: --%s with a drive that is written through could not be %s: leave out ',write'",
+                                o->record ? "record" : "snapshot-at", o->record ? "replayed" : "restored");
     if (o->pace && strcmp(o->pace, "realtime") && strcmp(o->pace, "fast"))
         return cli_unusable("boot: --pace %s: want realtime or fast", o->pace);
     if (listen && !o->restore) /* a restored machine has what listening does to it */

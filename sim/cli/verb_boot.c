@@ -183,31 +183,67 @@ load_and_boot(struct machine *m, struct board *board, struct boot_options *o, st
     return closed == EXIT_GOOD ? status : closed;
 }
 
+static bool
+names_file(const char *text)
+{
+    return text && !strncmp(text, "file:", 5);
+}
+
+/* What the two serial ports print: EXIT_GOOD, or EXIT_UNUSABLE with a message printed. */
 static int
-open_and_boot(struct boot_options *o)
+open_serial(const struct boot_options *o, struct console *first, struct console *second)
+{
+    *first = *second = (struct console){ .out = NULL };
+    if (o->serial && !names_file(o->serial) && strcmp(o->serial, "stdio"))
+        return cli_unusable("boot: --serial %s: want stdio or file:NAME", o->serial);
+    if (o->serial2 && !names_file(o->serial2))
+        return cli_unusable("boot: --serial2 %s: want file:NAME", o->serial2);
+    if (!(first->out = names_file(o->serial) ? fopen(o->serial + 5, "wb") : stdout))
+        return cli_unusable("cannot write %s: %s", o->serial + 5, strerror(errno));
+    if (o->serial2 && !(second->out = fopen(o->serial2 + 5, "wb")))
+        return cli_unusable("cannot write %s: %s", o->serial2 + 5, strerror(errno));
+    return EXIT_GOOD;
+}
+
+static void
+close_serial(struct console *c)
+{
+    if (c->out && c->out != stdout)
+        fclose(c->out);
+    else if (c->out)
+        fflush(c->out);
+}
+
+static int
+make_and_boot(struct boot_options *o, struct console *console, struct console *second)
 {
     char error[ERROR_MAX];
-    bool to_file = o->serial && !strncmp(o->serial, "file:", 5);
-    if (o->serial && !to_file && strcmp(o->serial, "stdio"))
-        return cli_unusable("boot: --serial %s: want stdio or file:NAME", o->serial);
-    struct console console = { .out = to_file ? fopen(o->serial + 5, "wb") : stdout };
-    if (!console.out)
-        return cli_unusable("cannot write %s: %s", o->serial + 5, strerror(errno));
     struct machine *m = machine_new(&o->machine, error, sizeof error);
     if (!m)
         return cli_unusable("%s", error);
-    platform_set_console(m->platform, console_byte, &console);
+    platform_set_console(m->platform, console_byte, console);
+    if (second->out)
+        platform_set_console2(m->platform, console_byte, second);
     struct board *board = board_new(m, &o->board, error, sizeof error);
     int status = board ? EXIT_GOOD : cli_unusable("%s", error);
     if (board)
-        board_set_console(board, console_byte, &console);
+        board_set_console(board, console_byte, console);
     if (status == EXIT_GOOD)
-        status = load_and_boot(m, board, o, &console);
+        status = load_and_boot(m, board, o, console);
     board_free(board);
     machine_free(m);
-    fflush(console.out);
-    if (to_file)
-        fclose(console.out);
+    return status;
+}
+
+static int
+open_and_boot(struct boot_options *o)
+{
+    struct console first, second;
+    int status = open_serial(o, &first, &second);
+    if (status == EXIT_GOOD)
+        status = make_and_boot(o, &first, &second);
+    close_serial(&first);
+    close_serial(&second);
     return status;
 }
 
@@ -265,7 +301,6 @@ boot_replay(const char *folder, bool quiet)
     if (status == EXIT_GOOD) {
         o.replay = where;
         o.listen = recipe.listen;
-        o.images = recipe.images;
         o.serial = quiet ? "file:/dev/null" : NULL;
         cli_catch_interrupt();
         status = open_and_boot(&o);

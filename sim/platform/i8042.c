@@ -135,9 +135,11 @@ answer(struct i8042 *c, uint8_t byte)
 static void
 output_port_write(struct i8042 *c, uint8_t value)
 {
-    c->output_port = value | OUTPUT_A20; /* A20 cannot be turned off */
+    c->output_port = value | OUTPUT_A20;
     if (!(value & OUTPUT_RESET)) {
         c->board.reset(c->board.ctx, "the keyboard controller's output port");
+    } else if (!(value & OUTPUT_A20)) {
+        c->board.a20_off(c->board.ctx, "the keyboard controller's output port");
     }
 }
 
@@ -172,6 +174,7 @@ command(struct i8042 *c, uint8_t byte)
     case PS2_MOUSE_ENABLE: *ctr &= (uint8_t)~PS2_CTR_MOUSE_OFF; break;
     case PS2_KEYBOARD_DISABLE: *ctr |= PS2_CTR_KEYBOARD_OFF; break;
     case PS2_KEYBOARD_ENABLE: *ctr &= (uint8_t)~PS2_CTR_KEYBOARD_OFF; break;
+    case PS2_A20_OFF: c->board.a20_off(c->board.ctx, "the keyboard controller"); break;
     case PS2_MOUSE_TEST: case PS2_KEYBOARD_TEST: answer(c, 0); break;
     case PS2_SELF_TEST: self_test(c); break;
     case PS2_READ_INPUT: answer(c, INPUT_PORT); break;

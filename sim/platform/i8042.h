@@ -2,7 +2,7 @@
  *
  *   port 60H   data            port 64H   status (read), command (write)
  *   interrupt lines 1 (keyboard) and 12 (mouse), a pulse for every byte
- *   output port: bit 0 low resets the machine; bit 1 is A20, which is always on here
+ *   output port: bit 0 low resets the machine; bit 1 is A20, which is always on here: turning it off stops the machine
  *
  * The keyboard speaks scan code sets 1 and 2 (2 after reset), the controller
  * translates 2 to 1 when told to.  The mouse speaks the 3-byte packets of PS/2 and,
@@ -20,10 +20,11 @@ struct i8042;
 struct machine;
 struct state;
 
-/* Maps its ports. 'line' drives an interrupt line, 'reset' the board's reset line. */
+/* Maps its ports. 'line' drives an interrupt line, 'reset' the board's reset line; 'a20_off': software wants that. */
 struct i8042_board {
     void (*line)(void *ctx, unsigned irq, bool high);
     void (*reset)(void *ctx, const char *by);
+    void (*a20_off)(void *ctx, const char *by);
     void *ctx;
 };
 struct i8042 *i8042_new(struct machine *, const struct i8042_board *); /* NULL: no host memory */

@@ -182,6 +182,13 @@ keyboard_reset(void *ctx, const char *by)
     platform_reset(ctx, by);
 }
 
+static void
+keyboard_a20_off(void *ctx, const char *by)
+{
+    struct platform *p = ctx;
+    power_a20_off(p->power, by);
+}
+
 /* FERR# of any processor.  Port F0H takes the interrupt back and has the error ignored until it is gone
  * (SDM Vol 1 "MS-DOS Compatibility Sub-mode"). */
 static void
@@ -324,7 +331,7 @@ platform_new(struct machine *m)
     }
     p->machine = m;
     const struct hpet_wires hpet_wires = { p, hpet_legacy_line, hpet_legacy_changed, hpet_gsi, hpet_message };
-    const struct i8042_board keyboard_board = { keyboard_line, keyboard_reset, p };
+    const struct i8042_board keyboard_board = { keyboard_line, keyboard_reset, keyboard_a20_off, p };
     const struct apic_board board = { p, eoi_heard, pic_acknowledge_heard };
     p->pit_high = true;
     p->com1 = uart_new(com1_line, p);

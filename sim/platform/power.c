@@ -233,6 +233,12 @@ power_reset(struct power *p, const char *by)
     machine_request_stop(p->machine, STOP_RESET, 0, "software asked for a reset (%s)", by);
 }
 
+void
+power_a20_off(struct power *p, const char *by)
+{
+    machine_request_stop(p->machine, STOP_UNIMPLEMENTED, 0, "software turns the A20 line off (%s): it is always on", by);
+}
+
 static uint64_t
 port92_read(void *ctx, uint64_t offset, unsigned size)
 {
@@ -248,8 +254,7 @@ port92_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
     if (value & P92_RESET) {
         power_reset(p, "port 0x92");
     } else if (!(value & P92_A20)) {
-        machine_request_stop(p->machine, STOP_UNIMPLEMENTED, (uint32_t)value,
-                             "software turns the A20 line off (port 0x92 = %#x): it is always on", (uint32_t)value);
+        power_a20_off(p, "port 0x92");
     }
 }
 

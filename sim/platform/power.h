@@ -37,6 +37,9 @@ void power_clock(struct power *);
 /* Something on the board pulls the reset line; 'by' says what, for people. */
 void power_reset(struct power *, const char *by);
 
+/* Software turns A20 off: always-on is all there is, so the machine stops (STOP_UNIMPLEMENTED). */
+void power_a20_off(struct power *, const char *by);
+
 /* Port CF9H lies inside the PCI address register; pci.c hands byte accesses on. */
 uint8_t power_reset_read(const struct power *);
 void power_reset_write(struct power *, uint8_t value);

@@ -39,6 +39,7 @@
 #define PS2_FROM_KEYBOARD 0xD2  /* the next byte comes back as if the device had sent it */
 #define PS2_FROM_MOUSE 0xD3
 #define PS2_TO_MOUSE 0xD4
+#define PS2_A20_OFF 0xDD        /* of some controllers */
 #define PS2_PULSE 0xF0          /* to FFH: bits 3:0 that are 0 pulse their line; bit 0 is reset */
 #define PS2_SELF_TEST_GOOD 0x55
 

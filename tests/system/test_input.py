@@ -111,6 +111,9 @@ class Input(lab.LabTest):
         run = self.boot(b"q", "--record", self.folder / "log", "--drive", f"{disk},write")
         self.assertEqual(run.returncode, 2)
         self.assertIn(b"could not be replayed", run.stderr)
+        run = self.boot(b"q", "--snapshot-at", "1", "--out", self.folder / "out", "--drive", f"{disk},write")
+        self.assertEqual(run.returncode, 2)
+        self.assertIn(b"could not be restored", run.stderr)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ struct rig {
     struct i8042 *c;
     unsigned edges[16]; /* rises of each line */
     bool high[16];
-    unsigned resets;
+    unsigned resets, a20_offs;
 };
 
 static uint64_t
@@ -48,13 +48,21 @@ reset(void *ctx, const char *by)
     r->resets++;
 }
 
+static void
+a20_off(void *ctx, const char *by)
+{
+    struct rig *r = ctx;
+    (void)by;
+    r->a20_offs++;
+}
+
 /* A machine of ports only. */
 static void
 rig_new(struct rig *r)
 {
     *r = (struct rig){ .m = calloc(1, sizeof *r->m) };
     r->m->mem = mem_new(MIB);
-    const struct i8042_board board = { line, reset, r };
+    const struct i8042_board board = { line, reset, a20_off, r };
     r->c = i8042_new(r->m, &board);
 }
 
@@ -262,7 +270,7 @@ disabled_devices_keep_their_bytes(void **unused)
 }
 
 static void
-pulse_and_output_port_reset_the_machine(void **unused)
+pulse_and_output_port_reset_the_machine_or_turn_a20_off(void **unused)
 {
     (void)unused;
     struct rig r;
@@ -273,7 +281,12 @@ pulse_and_output_port_reset_the_machine(void **unused)
     assert_int_equal(r.resets, 1);
     controller(&r, PS2_WRITE_OUTPUT, 0xDE);
     assert_int_equal(r.resets, 2);
+    controller(&r, PS2_WRITE_OUTPUT, 0xDF);
+    assert_int_equal(r.resets, 2);
+    assert_int_equal(r.a20_offs, 0);
     controller(&r, PS2_WRITE_OUTPUT, 0xDD);
+    controller(&r, 0xDD, -1);
+    assert_int_equal(r.a20_offs, 2);
     assert_int_equal(r.resets, 2);
     rig_free(&r);
 }
@@ -304,7 +317,7 @@ main(void)
         cmocka_unit_test(mouse_speaks_three_bytes_and_four_after_the_knock),
         cmocka_unit_test(every_byte_is_an_edge_on_its_line_if_enabled),
         cmocka_unit_test(disabled_devices_keep_their_bytes),
-        cmocka_unit_test(pulse_and_output_port_reset_the_machine),
+        cmocka_unit_test(pulse_and_output_port_reset_the_machine_or_turn_a20_off),
         cmocka_unit_test(too_many_keys_are_lost_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
