@@ -51,6 +51,15 @@ trace_event_name(enum trace_event event)
 }
 
 void
+trace_event_print(FILE *out, enum trace_event event)
+{
+    fprintf(out, "%-15s ", rows[event].name);
+    for (unsigned i = 0; i < rows[event].field_count; i++)
+        fprintf(out, " %s", rows[event].field[i].name);
+    fprintf(out, "\n");
+}
+
+void
 trace_record_text(const struct trace_record *r, char *text, size_t size)
 {
     size_t n = (size_t)snprintf(text, size, "%s", trace_event_name(r->event));

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "sim/base/trace.h"
 
@@ -41,6 +42,7 @@ bool trace_ctf_close(struct trace *, char *error, size_t error_size);
 bool trace_ctf_read(const char *folder, trace_listener_fn *each, void *ctx, char *error, size_t error_size);
 
 const char *trace_event_name(enum trace_event);
+void trace_event_print(FILE *, enum trace_event); /* its name and fields, as a line */
 /* "exception cpu=0 vector=14 error=0x2 address=0x1000". */
 void trace_record_text(const struct trace_record *, char *text, size_t size);
 

@@ -28,8 +28,9 @@ cli_unusable(const char *format, ...)
 int
 cli_unknown_option(const char *verb, const char *option, const char *const *known)
 {
-    return cli_unusable("%s: unknown option '%s'; did you mean '%s'? `hvlab %s --help` lists them", verb, option,
-                        nearest(option, known), verb);
+    char hint[128];
+    return cli_unusable("%s: unknown option '%s'%s `hvlab %s --help` lists all", verb, option,
+                        nearest_hint(option, known, hint, sizeof hint)[0] ? hint : ";", verb);
 }
 
 static void

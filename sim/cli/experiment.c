@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <yaml.h>
 
 #include "sim/cli/nearest.h"
@@ -26,6 +27,7 @@ struct setting {
 #define AT(member) offsetof(struct experiment, member)
 #define MS 1000000ull
 #define MIB (1ull << 20)
+enum { MTU_LEAST = 68 }; /* RFC 791: what every internet module must be able to forward */
 
 static const struct setting settings[] = {
     { "name", TEXT, AT(name), 0, 0, NULL, "experiment", "what the results are called" },
@@ -39,7 +41,7 @@ static const struct setting settings[] = {
     { "max_gap", DURATION, AT(max_gap_ns), 0, 3600000 * MS, NULL, "10ms", "longer pauses in the capture are shortened to this" },
     { "lossless", BOOLEAN, AT(lossless), 0, 1, NULL, "true",
       "flow control on the wire: nothing is dropped for want of space" },
-    { "mtu", NUMBER, AT(mtu), 0, 9710, NULL, "auto",
+    { "mtu", NUMBER, AT(mtu), MTU_LEAST, 9710, NULL, "auto",
       "of the child's network [bytes]; auto: the longest frame of the capture, at least 1500" },
     { "processors", NUMBER, AT(processors), 1, 64, NULL, "2", "logical processors of the machine" },
     { "memory", SIZE, AT(memory), 128 * MIB, 16384 * MIB, NULL, "512M", "RAM of the machine" },
@@ -53,7 +55,7 @@ static const struct setting settings[] = {
     { "child_lps", TEXT, AT(child_lps), 0, 0, NULL, "1", "processor of each child, or any; the last repeats" },
     { "moderation_us", NUMBER, AT(moderation_us), 0, 1000, NULL, "10", "interrupt moderation of the card [us]" },
     { "switch_capture", BOOLEAN, AT(switch_capture), 0, 1, NULL, "false", "capture extension of the virtual switch" },
-    { "switch_filter", TEXT, AT(switch_filter), 0, 0, NULL, "", "rules of the switch's filter extension" },
+    { "switch_filter", TEXT, AT(switch_filter), 0, 0, NULL, "", "rules of the switch's filter extension, e.g. drop type=0x0806; allow (also src= dst= vlan= port=)" },
     { "trace", BOOLEAN, AT(trace), 0, 1, NULL, "false", "write a CTF event trace per run" },
     { "pcapng", BOOLEAN, AT(pcapng), 0, 1, NULL, "true", "write a packet capture per port" },
     { "hash_every_ms", NUMBER, AT(hash_every_ms), 0, 1000000, NULL, "auto",
@@ -82,6 +84,17 @@ unit_hint(enum kind kind)
     return kind == SIZE ? "a size such as 512M" : kind == DURATION ? "a duration such as 10ms" : "a whole number";
 }
 
+/* As one would write it: in the largest unit that divides it. */
+static void
+number_text(const struct setting *s, uint64_t value, char text[32])
+{
+    const struct unit *best = s->kind == DURATION ? &time_units[0] : &no_units[0];
+    for (const struct unit *u = s->kind == SIZE ? size_units : s->kind == DURATION ? time_units : no_units; u->suffix; u++)
+        if (value && value % u->factor == 0 && u->factor > best->factor)
+            best = u;
+    snprintf(text, 32, "%llu%s", (unsigned long long)(value / best->factor), best->suffix);
+}
+
 static bool
 parse_number(const struct setting *s, const char *text, uint64_t *value, char *why, size_t why_size)
 {
@@ -97,7 +110,10 @@ parse_number(const struct setting *s, const char *text, uint64_t *value, char *w
         return false;
     }
     if (*value < s->low || *value > s->high) {
-        snprintf(why, why_size, "want %llu to %llu", (unsigned long long)s->low, (unsigned long long)s->high);
+        char low[32], high[32];
+        number_text(s, s->low, low);
+        number_text(s, s->high, high);
+        snprintf(why, why_size, "want %s to %s%s", low, high, strcmp(s->fallback, "auto") ? "" : ", or auto");
         return false;
     }
     return true;
@@ -109,7 +125,8 @@ parse_choice(const struct setting *s, const char *word, unsigned *index, char *w
     for (*index = 0; s->choices[*index]; ++*index)
         if (!strcmp(s->choices[*index], word))
             return true;
-    snprintf(why, why_size, "'%s' is none of its values; did you mean '%s'?", word, nearest(word, s->choices));
+    char hint[128];
+    snprintf(why, why_size, "'%s' is none of its values%s", word, nearest_hint(word, s->choices, hint, sizeof hint));
     return false;
 }
 
@@ -191,12 +208,12 @@ find(const char *name)
 }
 
 static const char *
-nearest_setting(const char *name)
+setting_hint(const char *name, char *text, size_t size)
 {
     const char *names[SETTING_COUNT + 1] = { NULL };
     for (size_t i = 0; i < SETTING_COUNT; i++)
         names[i] = settings[i].name;
-    return nearest(name, names);
+    return nearest_hint(name, names, text, size)[0] ? text : "; `hvlab list settings` has them all";
 }
 
 static bool
@@ -205,7 +222,7 @@ set(struct experiment *e, const char *name, const char *value, const char *where
     char why[256];
     const struct setting *s = find(name);
     if (!s) {
-        snprintf(error, error_size, "%s: unknown key '%s'; did you mean '%s'?", where, name, nearest_setting(name));
+        snprintf(error, error_size, "%s: unknown key '%s'%s", where, name, setting_hint(name, why, sizeof why));
         return false;
     }
     if (assign(e, s, value, why, sizeof why))
@@ -218,6 +235,7 @@ set(struct experiment *e, const char *name, const char *value, const char *where
 
 struct reader {
     struct experiment *experiment;
+    size_t line_of[SETTING_COUNT]; /* where each setting was made; 0: not yet */
     const char *path;
     yaml_parser_t parser;
     yaml_event_t event;
@@ -262,6 +280,23 @@ read_value(struct reader *r, char *text, size_t text_size)
     return (list && r->event.type == YAML_SEQUENCE_END_EVENT) || complain(r, line, "want a value or a list of values");
 }
 
+/* False: the file made this setting before. */
+static bool
+note_line(struct reader *r, const char *name, size_t line)
+{
+    const struct setting *s = find(name);
+    char what[128];
+    if (!s)
+        return true; /* set() complains */
+    size_t *before = &r->line_of[s - settings];
+    if (*before) {
+        snprintf(what, sizeof what, "'%.40s' has a value already, in line %zu; keep one of them", name, *before);
+        return complain(r, line, what);
+    }
+    *before = line;
+    return true;
+}
+
 static bool
 read_pair(struct reader *r)
 {
@@ -275,6 +310,8 @@ read_pair(struct reader *r)
     if (!next_event(r) || !read_value(r, value, sizeof value))
         return false;
     snprintf(where, sizeof where, "%s:%zu", r->path, line);
+    if (!note_line(r, name, line))
+        return false;
     if (!set(r->experiment, name, value, where, r->error, r->error_size))
         return false;
     yaml_event_delete(&r->event);
@@ -317,7 +354,13 @@ bool
 experiment_read(struct experiment *e, const char *path, char *error, size_t error_size)
 {
     struct reader r = { .experiment = e, .path = path, .error = error, .error_size = error_size };
+    struct stat about;
     FILE *in = fopen(path, "rb");
+    if (in && !fstat(fileno(in), &about) && S_ISDIR(about.st_mode)) {
+        snprintf(error, error_size, "%s is a folder: an experiment is a YAML file, such as experiments/first-light.yaml", path);
+        fclose(in);
+        return false;
+    }
     if (!in || !yaml_parser_initialize(&r.parser)) {
         snprintf(error, error_size, "cannot read experiment %s: %s", path, in ? "out of memory" : strerror(errno));
         if (in)
@@ -371,10 +414,72 @@ mac_parse(const char *text, uint8_t mac[6])
     return true;
 }
 
+/* The first item of a comma-separated list that 'good' does not accept, in 'bad'; false: none. */
+static bool
+find_bad_item(const struct experiment *e, const char *list, bool (*good)(const struct experiment *, const char *), experiment_text bad)
+{
+    experiment_text copy;
+    char *rest = strcpy(copy, list), *word;
+    while ((word = strsep(&rest, ",")) != NULL)
+        if (!good(e, word)) {
+            strcpy(bad, word);
+            return true;
+        }
+    return false;
+}
+
+static bool
+is_processor(const struct experiment *e, const char *word)
+{
+    char *end;
+    unsigned long long number = strtoull(word, &end, 10);
+    return !strcmp(word, "any") || (*word >= '0' && *word <= '9' && *end == 0 && number < e->processors);
+}
+
+static const char *const workload_names[] = { "replayer", "sink", "echo", "garbage", "bench", NULL };
+
+static bool
+is_workload(const struct experiment *e, const char *word)
+{
+    (void)e;
+    for (unsigned i = 0; workload_names[i]; i++) {
+        size_t length = strlen(workload_names[i]);
+        if (!strncmp(word, workload_names[i], length) && (word[length] == 0 || word[length] == ':'))
+            return true;
+    }
+    return false;
+}
+
+/* Settings that are lists of words. */
+static bool
+check_lists(const struct experiment *e, char *error, size_t error_size)
+{
+    experiment_text bad;
+    char hint[128];
+    const char *name = "root_lp";
+    bool wrong = find_bad_item(e, e->root_lp, is_processor, bad);
+    if (!wrong) {
+        name = "child_lps";
+        wrong = find_bad_item(e, e->child_lps, is_processor, bad);
+    }
+    if (wrong) {
+        snprintf(error, error_size, "%s: '%s' is no processor of this machine: want any, or 0 to %llu ('processors' is %llu)", name, bad,
+                 (unsigned long long)e->processors - 1, (unsigned long long)e->processors);
+        return false;
+    }
+    if (find_bad_item(e, e->workloads, is_workload, bad)) {
+        snprintf(error, error_size, "workloads: there is no '%s'%s", bad, nearest_hint(bad, workload_names, hint, sizeof hint));
+        return false;
+    }
+    return true;
+}
+
 bool
 experiment_check(const struct experiment *e, char *error, size_t error_size)
 {
     uint8_t mac[6];
+    if (!check_lists(e, error, error_size))
+        return false;
     if (!e->capture[0])
         snprintf(error, error_size, "no capture: say which file to replay, e.g. --set capture=FILE.pcap");
     else if (!e->placements || !e->io_paths)

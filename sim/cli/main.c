@@ -12,7 +12,7 @@ static const struct verb verbs[] = {
     { "boot", verb_boot, "boot an image on the machine" },
     { "replay", verb_replay, "run a recorded run again and prove it identical" },
     { "explain", verb_explain, "explain a packet, a VM entry or a VM exit" },
-    { "list", verb_list, "list placements, I/O paths, buckets, rules, events" },
+    { "list", verb_list, "list placements, I/O paths, processors, settings, trace events" },
 };
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
 
@@ -43,5 +43,6 @@ main(int argc, char **argv)
         if (!strcmp(argv[1], verbs[i].name))
             return verbs[i].run(argc - 1, argv + 1);
     }
-    return cli_unusable("unknown verb '%s'; did you mean '%s'?", argv[1], nearest(argv[1], names));
+    char hint[128];
+    return cli_unusable("unknown verb '%s'%s", argv[1], nearest_hint(argv[1], names, hint, sizeof hint));
 }

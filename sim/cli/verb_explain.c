@@ -3,9 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
 #include "nic-model/nic.h"
 #include "sim/cli/cli.h"
+#include "sim/cli/nearest.h"
 #include "sim/debug/explain_vmx.h"
 #include "sim/lab/tracker.h"
 #include "sim/machine.h"
@@ -24,16 +27,17 @@ print_help(void)
            "RUN_FOLDER is one run of a result, made with --set trace=true.\n"
            "entry: the rule behind a refused VM entry, by name or by the number in a trace: what\n"
            "it requires, the fields, the manual's section, what to do.\n"
-           "exit: what a VM exit's reason and qualification say.\n\n"
+           "exit: what a VM exit's reason (a number or a name) and qualification say.\n\n"
            "examples:\n"
            "  hvlab run experiments/first-light.yaml --set trace=true --out results/traced\n"
            "  hvlab explain packet 5 results/traced/microkernel-vmbus\n"
            "  hvlab explain entry HOST_CR3_WIDTH\n"
-           "  hvlab explain exit 30 0x3f80008\n");
+           "  hvlab explain exit 30 0x3f80008\n"
+           "  hvlab explain exit EPT_VIOLATION 0x181\n");
 }
 
 struct story {
-    uint32_t packet;
+    uint32_t packet;                    /* [number in the replay] */
     unsigned hops;
     uint64_t first, last;               /* cycles of the first and the latest hop */
     uint64_t exits, interrupts, copied; /* since the latest hop; all told [bytes] */
@@ -42,8 +46,10 @@ struct story {
 static void
 print_hop(struct story *s, uint64_t cycle, const char *where, const char *what, uint64_t detail, const char *unit)
 {
-    if (!s->hops++)
+    if (!s->hops++) {
         s->first = s->last = cycle;
+        printf("packet %u\n%12s %10s  %-6s step\n", s->packet, "cycle", "+cycles", "where");
+    }
     printf("%12" PRIu64 " %+10" PRId64, cycle - s->first, (int64_t)(cycle - s->last));
     printf("  %-6s %s", where, what);
     if (unit)
@@ -94,6 +100,14 @@ tell(void *ctx, const struct trace_record *r)
     }
 }
 
+static bool
+holds_runs(const char *folder)
+{
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "%s/results.json", folder);
+    return access(path, F_OK) == 0;
+}
+
 static int
 explain_packet(const char *number, const char *folder)
 {
@@ -103,11 +117,13 @@ explain_packet(const char *number, const char *folder)
         return cli_unusable("explain packet %s: want a number", number);
     struct story s = { .packet = (uint32_t)packet };
     snprintf(path, sizeof path, "%s/trace", folder);
-    printf("packet %lu\n%12s %10s  %-6s step\n", packet, "cycle", "+cycles", "where");
+    if (holds_runs(folder))
+        return cli_unusable("%s holds all runs of an experiment: name one of them, e.g. %s/microkernel-vmbus", folder, folder);
     if (!trace_ctf_read(path, tell, &s, error, sizeof error))
         return cli_unusable("%s", error);
     if (!s.hops)
-        return cli_unusable("the trace in %s knows no packet %lu", folder, packet);
+        return cli_unusable("the trace in %s knows no packet %lu: packets are numbered from 0 over the whole replay, and those of "
+                            "an experiment are counted in its results.json (packets_offered)", folder, packet);
     printf("%u hops in %" PRIu64 " cycles (%.3f us)\n", s.hops, s.last - s.first,
            (double)machine_cycles_to_ns(s.last - s.first) / 1e3);
     return EXIT_GOOD;
@@ -121,6 +137,31 @@ parse_number(const char *text, uint64_t *value)
     return end != text && !*end;
 }
 
+/* Text that is shown only if it turns out to say something. */
+struct page {
+    FILE *out;
+    char *text;
+    size_t size;
+};
+
+static FILE *
+page_open(struct page *p)
+{
+    p->out = open_memstream(&p->text, &p->size);
+    if (!p->out)
+        abort();
+    return p->out;
+}
+
+static void
+page_close(struct page *p, bool show)
+{
+    fclose(p->out);
+    if (show)
+        fwrite(p->text, 1, p->size, stdout);
+    free(p->text);
+}
+
 static int
 explain_entry(const char *rule)
 {
@@ -129,9 +170,35 @@ explain_entry(const char *rule)
         explain_entry_list(stdout);
         return EXIT_GOOD;
     }
-    bool known = parse_number(rule, &number) ? explain_entry_rule(stdout, (unsigned)number, NULL)
-                                             : explain_entry_name(stdout, rule, NULL);
+    struct page page;
+    FILE *out = page_open(&page);
+    bool known = parse_number(rule, &number) ? explain_entry_rule(out, (unsigned)number, NULL)
+                                             : explain_entry_name(out, rule, NULL);
+    page_close(&page, known);
     return known ? EXIT_GOOD : cli_unusable("explain entry: no rule '%s'; `hvlab explain entry list` has them all", rule);
+}
+
+static const struct { uint32_t number; const char *name; } reasons[] = {
+#define EXIT_REASON(number, NAME, text, qualification, information) { number, #NAME },
+#include "spec/vmx/exit_reasons.def"
+#undef EXIT_REASON
+};
+static const char *const reason_names[] = {
+#define EXIT_REASON(number, NAME, text, qualification, information) #NAME,
+#include "spec/vmx/exit_reasons.def"
+#undef EXIT_REASON
+    NULL
+};
+
+static bool
+find_reason(const char *name, uint64_t *number)
+{
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (!strcasecmp(name, reasons[i].name)) {
+            *number = reasons[i].number;
+            return true;
+        }
+    return false;
 }
 
 static int
@@ -139,10 +206,17 @@ explain_exit_numbers(const char *reason, const char *qualification)
 {
     struct explain_exit e = { 0 };
     uint64_t number;
-    if (!parse_number(reason, &number) || (qualification && !parse_number(qualification, &e.qualification)))
-        return cli_unusable("explain exit: want numbers, e.g. `hvlab explain exit 30 0x3f80008`");
+    if (!parse_number(reason, &number) && !find_reason(reason, &number)) {
+        char hint[128];
+        return cli_unusable("explain exit: no reason '%s'%s", reason, nearest_hint(reason, reason_names, hint, sizeof hint));
+    }
+    if (qualification && !parse_number(qualification, &e.qualification))
+        return cli_unusable("explain exit: the qualification is a number, e.g. `hvlab explain exit 30 0x3f80008`");
     e.reason = (uint32_t)number;
-    return explain_exit(stdout, &e) ? EXIT_GOOD : cli_unusable("explain exit: the manual has no reason %s", reason);
+    struct page page;
+    bool known = explain_exit(page_open(&page), &e);
+    page_close(&page, known);
+    return known ? EXIT_GOOD : cli_unusable("explain exit: the manual has no reason %s (spec/vmx/exit_reasons.def)", reason);
 }
 
 int

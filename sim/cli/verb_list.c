@@ -28,7 +28,7 @@ static void
 list_events(void)
 {
     for (unsigned i = 0; i < TRACE_EVENT_COUNT; i++)
-        printf("%s\n", trace_event_name(i));
+        trace_event_print(stdout, i);
 }
 
 static void
@@ -57,7 +57,7 @@ static const struct { const char *name; void (*list)(void); const char *help; } 
     { "paths", list_paths, "how frames reach a child" },
     { "cpus", list_cpus, "processor models of --cpu" },
     { "settings", list_settings, "of an experiment, with defaults" },
-    { "events", list_events, "of the trace" },
+    { "events", list_events, "of the trace, with their fields (docs/traces.md says when)" },
     { "debug", list_debug, "categories of `hvlab boot -d`" },
 };
 enum { LISTS = sizeof lists / sizeof *lists };
@@ -80,5 +80,6 @@ verb_list(int argc, char **argv)
             return EXIT_GOOD;
         }
     }
-    return cli_unusable("list: nothing called '%s'; did you mean '%s'?", argv[1], nearest(argv[1], names));
+    char hint[128];
+    return cli_unusable("list: nothing called '%s'%s", argv[1], nearest_hint(argv[1], names, hint, sizeof hint));
 }

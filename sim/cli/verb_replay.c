@@ -75,6 +75,8 @@ verb_replay(int argc, char **argv)
     if (boot_recipe_is_in(folder))
         return boot_replay(folder, quiet);
     snprintf(path, sizeof path, "%s/experiment.yaml", folder);
+    if (access(path, R_OK))
+        return cli_unusable("replay: %s is no folder that `hvlab run --out DIR` or `hvlab boot --record DIR` filled", folder);
     experiment_defaults(&e);
     if (!experiment_read(&e, path, error, sizeof error) || !experiment_check(&e, error, sizeof error))
         return cli_unusable("%s", error);

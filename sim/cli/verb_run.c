@@ -145,6 +145,22 @@ run_one(struct batch *b, unsigned i)
     return end;
 }
 
+/* The last line that the software said, where a run failed. */
+static void
+show_last_words(const struct batch *b, unsigned i)
+{
+    char path[PLAN_PATH_MAX], line[512], last[512] = "";
+    snprintf(path, sizeof path, "%s/%s/console.txt", b->folder, b->plan->run[i].name);
+    FILE *in = fopen(path, "rb");
+    while (in && fgets(line, sizeof line, in))
+        if (line[strspn(line, "\r\n ")])
+            snprintf(last, sizeof last, "%.*s", (int)strcspn(line, "\r\n"), line);
+    if (in)
+        fclose(in);
+    if (last[0])
+        fprintf(stderr, "  %s ends: %s\n", path, last);
+}
+
 static int
 run_all(struct batch *b)
 {
@@ -159,6 +175,7 @@ run_all(struct batch *b)
         }
         if (end == RECORDING_FAILED) {
             fprintf(stderr, "hvlab: %s: %s\n", b->plan->run[i].name, b->recording[i].message);
+            show_last_words(b, i);
             status = EXIT_FAILED;
         }
     }
@@ -192,6 +209,8 @@ load_experiment(const struct options *o, struct experiment *e, char *folder, siz
     char error[1024], resumed[PLAN_PATH_MAX];
     const char *file = o->file;
     if (o->resume) {
+        if (!has_file(o->resume, "experiment.yaml"))
+            return cli_unusable("run: --resume %s: this is no folder that `hvlab run --out DIR` filled", o->resume);
         snprintf(resumed, sizeof resumed, "%s/experiment.yaml", o->resume);
         file = resumed;
     }

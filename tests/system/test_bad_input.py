@@ -44,7 +44,15 @@ class BadInput(lab.LabTest):
     def test_settings(self):
         self.run_with("placment=monolithic", says="did you mean 'placement'")
         self.run_with("io_path=srvio", says="did you mean 'sriov'")
-        self.run_with("memory=12", says="want 134217728")
+        self.run_with("memory=12", says="want 128M")
+        self.run_with("root_lp=7", says=["root_lp", "0 to 1"])
+        self.run_with("child_lps=0,two", says=["child_lps", "'two'"])
+        self.run_with("workloads=replayer,snik", says="did you mean 'sink'")
+        self.refuse("run", self.folder, says="is a folder")
+        self.refuse("run", "--resume", self.folder, says="no folder that `hvlab run")
+        self.refuse("replay", self.folder, says="no folder that `hvlab run")
+        self.refuse("explain", "entry", "NOPE", says="explain entry list")
+        self.refuse("explain", "exit", "EPT_VIOLATOIN", says="did you mean 'EPT_VIOLATION'")
         bad = self.folder / "bad.yaml"
         bad.write_text("name: x\nendpiont: auto\n")
         self.refuse("run", bad, says=["bad.yaml:2", "endpoint"])
@@ -72,6 +80,7 @@ class BadInput(lab.LabTest):
         done = lab.hvlab("run", lab.EXPERIMENT, "--out", out, "--quiet", "--set", "vtx=false", "--set", "placement=microkernel",
                          "--set", "io_path=vmbus")
         self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"console\.txt ends: hv: PANIC: .*VT-x")
         console = (out / "microkernel-vmbus/console.txt").read_text()
         self.assertIn("VT-x", console)
 
