@@ -44,8 +44,6 @@ void far_put32(unsigned segment, unsigned offset, uint32_t value)
 
 /* --- power-on -------------------------------------------------------------------------------- */
 
-enum { BDA_COM1 = 0x00, BDA_EQUIPMENT = 0x10, BDA_MEMORY_KIB = 0x13, EQUIPMENT = 0x0226 /* 80x25 colour, mouse, FPU, one COM port */ };
-
 static void vectors_init(void)
 {
     for (unsigned n = 0; n < 0x78; n++) {
@@ -64,10 +62,10 @@ static void data_area_init(void)
     for (unsigned i = 0; i < 0x100; i++) {
         far_put8(BDA, i, 0);
     }
-    far_put16(BDA, BDA_COM1, PORT_COM1);
-    far_put16(BDA, BDA_EQUIPMENT, EQUIPMENT);
-    far_put16(BDA, BDA_MEMORY_KIB, 639); /* the last KiB is the extended BIOS data area */
-    far_put16(BDA, 0x0e, 0x9fc0);
+    far_put16(BDA, BIOS_DATA_COM1, PORT_COM1);
+    far_put16(BDA, BIOS_DATA_EQUIPMENT, BIOS_DATA_EQUIPMENT_VALUE);
+    far_put16(BDA, BIOS_DATA_MEMORY_KIB, 639); /* the last KiB is the extended BIOS data area */
+    far_put16(BDA, BIOS_DATA_EBDA, 0x9fc0);
     far_put8(0x9fc0, 0, 1);              /* its size [KiB] */
 }
 
@@ -178,8 +176,8 @@ static enum service_result dispatch(struct frame *f)
 {
     switch (f->vector) {
     case 0x10: screen_service(f); break;
-    case 0x11: set16(&f->eax, far_get16(BDA, BDA_EQUIPMENT)); break;
-    case 0x12: set16(&f->eax, far_get16(BDA, BDA_MEMORY_KIB)); break;
+    case 0x11: set16(&f->eax, far_get16(BDA, BIOS_DATA_EQUIPMENT)); break;
+    case 0x12: set16(&f->eax, far_get16(BDA, BIOS_DATA_MEMORY_KIB)); break;
     case 0x13: disk_service(f); break;
     case 0x15: memory_service(f); break;
     case 0x16: return keyboard_service(f);

@@ -201,14 +201,21 @@ blob_pointer(struct blob *b, uint32_t at, uint32_t target)
 }
 
 static bool
-info_is_free(struct load *l)
+image_occupies(const struct load *l, uint64_t first, uint64_t end)
 {
     const struct image *image = l->image;
-    bool hit = l->flat && overlaps(l->image_first, l->image_end, l->boot_info, BOOT_INFO_END);
-    for (unsigned i = 0; !l->flat && i < image->segment_count; i++) {
+    bool hit = l->flat && overlaps(l->image_first, l->image_end, first, end);
+    for (unsigned i = 0; image && !l->flat && i < image->segment_count; i++) {
         const struct image_segment *s = &image->segment[i];
-        hit |= overlaps(s->paddr, s->paddr + s->mem_size, l->boot_info, BOOT_INFO_END);
+        hit |= overlaps(s->paddr, s->paddr + s->mem_size, first, end);
     }
+    return hit;
+}
+
+static bool
+info_is_free(struct load *l)
+{
+    bool hit = image_occupies(l, l->boot_info, BOOT_INFO_END);
     return !hit || load_fail(l, "it leaves no room for the boot information at %#llx-%#llx",
                              (unsigned long long)l->boot_info, BOOT_INFO_END - 1);
 }
@@ -233,6 +240,24 @@ blob_place(struct load *l, struct blob *b)
     free(b->bytes);
     b->bytes = NULL;
     return ok;
+}
+
+/* Boot loaders leave the BIOS data area alone ("Machine state": "as initialized by the BIOS"), and kernels look there
+ * for the end of conventional memory: what a BIOS would have left, unless the image wants the place. */
+static void
+bios_data(struct load *l)
+{
+    if (image_occupies(l, BIOS_DATA_BASE, BIOS_DATA_BASE + BIOS_DATA_SIZE)) {
+        return;
+    }
+    static const struct { unsigned offset; uint16_t value; } field[] = {
+        { BIOS_DATA_COM1, PORT_COM1 },
+        { BIOS_DATA_EQUIPMENT, BIOS_DATA_EQUIPMENT_VALUE },
+        { BIOS_DATA_MEMORY_KIB, LOW_RAM_END >> 10 },
+    };
+    for (unsigned i = 0; i < sizeof field / sizeof field[0]; i++) {
+        mem_write(l->machine->mem, BIOS_DATA_BASE + field[i].offset, &field[i].value, 2);
+    }
 }
 
 /* --- entry ------------------------------------------------------------------------ */
@@ -357,6 +382,9 @@ load_image(struct machine *m, const struct load_request *r, char *error, unsigne
     if (!place_and_choose(&l, &protocol) || (r->bios_first && !l.start.reset && !bios_start(&l))) {
         image_free(l.image);
         return false;
+    }
+    if (!l.start.reset && protocol != LOAD_ELF) {
+        bios_data(&l);
     }
     enter(&l);
     if (r->result) {

@@ -6,6 +6,7 @@
  * both specifications describe ("Machine state"): 32-bit protected mode, flat
  * segments, paging off, interrupts off, A20 on, EAX = magic, EBX = information.
  *
+ *   0x400 BIOS data area: ports, equipment, size of conventional memory (not for LOAD_ELF)
  *   conventional memory: ... stack | boot information | 0x9F000
  *   image by p_paddr, then modules, each on a page of its own
  *

@@ -33,4 +33,13 @@
 #define BIOS_BOOT_REAL 1      /* far jump in real-address mode */
 #define BIOS_BOOT_PROTECTED 2 /* flat 32-bit protected mode, paging and interrupts off, as multiboot's machine state */
 
+/* BIOS data area: what kernels still look up there.  A loader that stands in for the BIOS fills in these fields too. */
+#define BIOS_DATA_BASE 0x400          /* [spa] */
+#define BIOS_DATA_SIZE 0x100          /* [bytes] */
+#define BIOS_DATA_COM1 0x00           /* u16: port */
+#define BIOS_DATA_EBDA 0x0E           /* u16: segment of the extended BIOS data area; 0: there is none */
+#define BIOS_DATA_EQUIPMENT 0x10      /* u16, as INT 11H tells */
+#define BIOS_DATA_MEMORY_KIB 0x13     /* u16: conventional memory, as INT 12H tells */
+#define BIOS_DATA_EQUIPMENT_VALUE 0x0226 /* 80x25 colour, mouse, FPU, one COM port */
+
 #endif

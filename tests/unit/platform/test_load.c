@@ -415,6 +415,28 @@ what_does_not_fit_is_refused_in_words(void **unused)
     }
 }
 
+/* Xen takes the end of conventional memory from there and puts its trampoline below it. */
+static void
+the_bios_data_area_is_as_a_bios_leaves_it_unless_the_image_lies_there(void **unused)
+{
+    (void)unused;
+    static const struct { uint32_t paddr; uint16_t com1, kib; } row[] = {
+        { 0x200000, 0x3F8, 640 }, { 0x500, 0x3F8, 640 }, { 0x400, 0xDADA, 0xDADA }, /* its own bytes */
+    };
+    for (unsigned i = 0; i < sizeof row / sizeof *row; i++) {
+        static struct elf_maker e;
+        elf_make_64(&e);
+        elf_put_multiboot2(&e, NULL, 0);
+        e.phdr[1].p_paddr = row[i].paddr;
+        struct machine *m = fake_machine(1, 16 * MIB);
+        assert_true(load(m, &e, (struct load_request){ 0 }));
+        const uint8_t *bda = mem_ram(m->mem, 0x400);
+        assert_int_equal(get32(bda) & 0xFFFF, row[i].com1);
+        assert_int_equal(get32(bda + 0x13) & 0xFFFF, row[i].kib);
+        machine_free(m);
+    }
+}
+
 static void
 a_plain_elf_is_entered_only_on_request(void **unused)
 {
@@ -443,6 +465,7 @@ main(void)
         cmocka_unit_test(the_address_tag_overrides_the_elf_headers),
         cmocka_unit_test(multiboot1_hands_over_what_the_specification_lists),
         cmocka_unit_test(what_does_not_fit_is_refused_in_words),
+        cmocka_unit_test(the_bios_data_area_is_as_a_bios_leaves_it_unless_the_image_lies_there),
         cmocka_unit_test(a_plain_elf_is_entered_only_on_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
