@@ -203,7 +203,7 @@ struct cpu {
         uint64_t mcg_status, mcg_ctl, mc_bank[32][4]; /* CTL, STATUS, ADDR, MISC */
         uint64_t perf_ctl, clock_modulation, therm_interrupt;  /* Intel */
         uint64_t perf_evtsel[4], perf_ctr[4], syscfg, hwcr, top_mem, top_mem2, nb_cfg, osvw[2]; /* AMD, and the next */
-        uint64_t ls_cfg, dc_cfg, cu_cfg, de_cfg, cu_cfg2;
+        uint64_t ls_cfg, dc_cfg, cu_cfg, de_cfg, cu_cfg2, bp_cfg;
     } msr;
     uint8_t activity;          /* [enum activity] */
     bool nmi_blocked;

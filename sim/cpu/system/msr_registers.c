@@ -401,6 +401,7 @@ static const struct msr_home homes[ROW_COUNT] = {
     [ROW_CU_CFG] = AT(msr.cu_cfg),
     [ROW_DE_CFG] = AT(msr.de_cfg),
     [ROW_CU_CFG2] = AT(msr.cu_cfg2),
+    [ROW_BP_CFG] = AT(msr.bp_cfg),
 };
 
 /* What the firmware we stand for has left there: memory's ends, clocks, errata that are fixed. */
