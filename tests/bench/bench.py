@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Measures the simulator's speed and writes the tables of docs/performance.md.
 
-  bench.py [--build DIR] [--quick] [--print]
+  bench.py [--build DIR] [--only PART,...] [--quick] [--print]
 
 Times are processor seconds of this host (user + system), so that what else runs here counts less; rates of packets are
 marginal, from a short and a long capture of the same run, so that booting does not count.  --quick uses shorter
-captures, --print leaves the document alone.  Nothing here passes or fails: floors are printed beside what was measured.
+captures, --print leaves the document alone, --only measures these parts and leaves the others' tables as they are.  Below
+each table stands at which commit it was measured, and with which peers.  Nothing here passes or fails: floors are printed beside what was measured.
 """
 import argparse
 import json
@@ -140,19 +141,37 @@ def curve(bench, points, measure, what):
     return table((what, "packets", "host seconds", "times the row above", ""), body)
 
 
-def scaling(bench):
-    def by_packets(frames):
+def scale_packets(bench):
+    def measure(frames):
         seconds, _, result = bench.run(frames, timing="approx", placement="microkernel", io_path="vmbus")
         return seconds, result
 
-    def by_partitions(children):
+    first = bench.long // 4
+    return curve(bench, (first, first * 2, first * 4), measure, "frames in the capture")
+
+
+def scale_partitions(bench):
+    def measure(children):
         seconds, _, result = bench.run(bench.short // 5, timing="approx", placement="microkernel", io_path="vmbus",
                                        children=children)
         return seconds, result
 
-    first = bench.long // 4
-    return (curve(bench, (first, first * 2, first * 4), by_packets, "frames in the capture"),
-            curve(bench, (1, 2, 4, 8, 16), by_partitions, "partitions"))
+    return curve(bench, (1, 2, 4, 8, 16), measure, "partitions")
+
+
+def linux(bench):
+    boot, sentences = linux_boot.measure(timed, bench.build)
+    return table(linux_boot.HEADER, boot) + "\n\n" + "\n".join(sentences)
+
+
+# Marker in the document: what measures it.
+PARTS = {
+    "workload": lambda bench: workload(bench, "integer", {"functional": 1100, "interpreted": 500}),
+    "sse": lambda bench: workload(bench, "floating", {"functional": "tcg"}),
+    "packets": packets, "linux": linux, "operations": operations,
+    "scale-packets": scale_packets, "scale-partitions": scale_partitions,
+}
+PEERS = ("workload", "sse")  # measured beside others; linux names its own
 
 
 def replace(document, name, text):
@@ -161,10 +180,19 @@ def replace(document, name, text):
     return head + begin + "\n" + text + "\n" + end + rest.split(end)[1]
 
 
-def host():
+def first_line(*command):
+    return subprocess.run(command, capture_output=True, text=True).stdout.split("\n")[0]
+
+
+def circumstances(name, quick):
+    """Below a table: what was measured, where, beside whom."""
     model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
-    compiler = subprocess.run(["cc", "--version"], capture_output=True, text=True).stdout.split("\n")[0]
-    return f"Host: {model[1] if model else platform.machine()}, {compiler}. One host thread. {' '.join(versions())}"
+    commit = first_line("git", "-C", str(ROOT), "rev-parse", "--short=8", "HEAD") or "an unknown commit"
+    if first_line("git", "-C", str(ROOT), "status", "--porcelain", "--untracked-files=no", ":!docs"):
+        commit += " with changes"
+    peers = f" Beside: {' '.join(versions())}" if name in PEERS else ""
+    return (f"*Measured at {commit}{' (short captures)' if quick else ''} on {model[1] if model else platform.machine()}, one host thread, "
+            f"{first_line('cc', '--version')}.{peers}*")
 
 
 def versions():
@@ -178,17 +206,16 @@ def versions():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/gcc-release")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=list(PARTS), help=f"some of {','.join(PARTS)}")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--print", action="store_true")
     arguments = parser.parse_args()
+    unknown = [name for name in arguments.only if name not in PARTS]
+    if unknown:
+        parser.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(arguments.build, folder, arguments.quick)
-        parts = {"host": host(), "workload": workload(bench, "integer", {"functional": 1100, "interpreted": 500}),
-                 "sse": workload(bench, "floating", {"functional": "tcg"}), "packets": packets(bench)}
-        boot, sentences = linux_boot.measure(timed, bench.build)
-        parts["linux"] = table(linux_boot.HEADER, boot) + "\n\n" + "\n".join(sentences)
-        parts["operations"] = operations(bench)
-        parts["scale-packets"], parts["scale-partitions"] = scaling(bench)
+        parts = {name: PARTS[name](bench) + "\n\n" + circumstances(name, arguments.quick) for name in arguments.only}
     if arguments.print:
         print("\n\n".join(parts.values()))
         return
