@@ -8,12 +8,14 @@
 #include <yaml.h>
 
 #include "sim/cli/nearest.h"
+#include "sim/machine.h"
 
 enum kind { TEXT, BOOLEAN, NUMBER, SIZE, DURATION, REAL, CHOICE, CHOICES };
 
 static const char *const placement_names[PLACEMENT_COUNT + 1] = { "microkernel", "monolithic", NULL };
 static const char *const io_path_names[IO_PATH_COUNT + 1] = { "vmbus", "vmq", "sriov", NULL };
 static const char *const timing_names[TIMING_COUNT + 1] = { "functional", "approx", NULL };
+static const char *const tier_names[] = { [TIER_COMPILED] = "compiled", [TIER_INTERPRETER] = "interpreter", NULL };
 
 struct setting {
     const char *name;
@@ -37,6 +39,7 @@ static const struct setting settings[] = {
     { "placement", CHOICES, AT(placements), 0, 0, placement_names, "microkernel,monolithic", "where the services run" },
     { "io_path", CHOICES, AT(io_paths), 0, 0, io_path_names, "vmbus,vmq,sriov", "how frames reach the child" },
     { "timing", CHOICE, AT(timing), 0, 0, timing_names, "approx", "cost model of the processors" },
+    { "tier", CHOICE, AT(tier), 0, 0, tier_names, "compiled", "how functional timing runs code; what is computed is the same" },
     { "speed", REAL, AT(speed), 0, 0, NULL, "1", "replay speed; 2 halves all times" },
     { "max_gap", DURATION, AT(max_gap_ns), 0, 3600000 * MS, NULL, "10ms", "longer pauses in the capture are shortened to this" },
     { "lossless", BOOLEAN, AT(lossless), 0, 1, NULL, "true",

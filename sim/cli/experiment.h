@@ -27,6 +27,7 @@ struct experiment {
     uint64_t placements;         /* bit per enum placement */
     uint64_t io_paths;           /* bit per enum io_path */
     uint64_t timing;             /* [enum timing_mode] */
+    uint64_t tier;               /* [enum machine_tier] */
     double speed;                /* times are divided by it */
     uint64_t max_gap_ns;
     uint64_t lossless;           /* bool */

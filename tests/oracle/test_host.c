@@ -270,7 +270,7 @@ static void run_pairs(struct run *r, unsigned first)
     static const char *const setters[] = { "alu", "unary", "shift:", "rotate" };
     bool sets = false;
     bool compares = !strncmp(x86_rows[first].exec, "alu:cmp", 7) || !strncmp(x86_rows[first].exec, "alu:test", 8);
-    unsigned often = (compares ? 8 : 1) * (getenv("HVLAB_LONG") ? 6 : 1); /* most fused forms are those two's */
+    unsigned often = (compares ? 20 : 1) * (getenv("HVLAB_LONG") ? 6 : 1); /* most fused forms are those two's */
 
     for (unsigned i = 0; i < sizeof setters / sizeof *setters; i++) {
         sets |= !strncmp(x86_rows[first].exec, setters[i], strlen(setters[i]));

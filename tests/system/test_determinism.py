@@ -52,6 +52,12 @@ class Determinism(lab.LabTest):
         results = [self.run_experiment(*ONE, f"timing={t}", out=t) for t in ("functional", "approx")]
         self.assertEqual(*(r["runs"][0]["payload_hash"] for r in results))
 
+    def test_both_tiers_compute_the_same(self):
+        for pair in (ONE, ("placement=monolithic", "io_path=sriov")):
+            results = [hashes(self.run_experiment(*pair, "timing=functional", f"tier={tier}", out=f"{tier}-{pair[1][8:]}"))
+                       for tier in ("compiled", "interpreter")]
+            self.assertEqual(*results)
+
     def long_capture(self, count):
         path = self.folder / "long.pcap"
         lab.write_pcap(path, [(i * 40000, lab.frame(*((lab.CHILD, lab.PEER) if i % 3 else (lab.PEER, lab.CHILD)),
