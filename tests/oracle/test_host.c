@@ -264,26 +264,26 @@ static void run_row(struct run *r, unsigned row)
 /* What sets flags before what reads them, or before what sets them all again: fused, quiet and specialized forms. */
 static void run_pairs(struct run *r, unsigned first)
 {
-    static const struct { const char *exec; unsigned count; } second[] = {
-        { "jcc", 16 }, { "cmov", 8 }, { "setcc", 4 }, { "alu:cmp", 40 }, { "alu:adc", 4 }
+    static const struct { const char *exec; unsigned count; bool registers; } second[] = {
+        { "jcc", 16, false }, { "cmov", 8, false }, { "setcc", 4, false }, { "alu:cmp", 160, true }, { "alu:adc", 4, false }
     };
     static const char *const setters[] = { "alu", "unary", "shift:", "rotate" };
     bool sets = false;
     bool compares = !strncmp(x86_rows[first].exec, "alu:cmp", 7) || !strncmp(x86_rows[first].exec, "alu:test", 8);
-    unsigned often = (compares ? 20 : 1) * (getenv("HVLAB_LONG") ? 6 : 1); /* most fused forms are those two's */
+    unsigned often = (compares ? 8 : 1) * (getenv("HVLAB_LONG") ? 6 : 1); /* most fused forms are those two's */
 
     for (unsigned i = 0; i < sizeof setters / sizeof *setters; i++) {
         sets |= !strncmp(x86_rows[first].exec, setters[i], strlen(setters[i]));
     }
     for (unsigned k = 0; sets && k < sizeof second / sizeof *second; k++) {
         for (unsigned row = 0; row < x86_row_count; row++) {
-            bool mode32 = oracle_chance(&r->seed, 12);
-            if (strncmp(x86_rows[row].exec, second[k].exec, strlen(second[k].exec)) || oracle_row_exempt(&x86_rows[first], mode32) ||
-                oracle_row_exempt(&x86_rows[row], mode32)) {
+            if (strncmp(x86_rows[row].exec, second[k].exec, strlen(second[k].exec)) || (second[k].registers && x86_rows[row].has_modrm)) {
                 continue;
             }
             for (unsigned i = 0; i < second[k].count * often; i++) {
-                if (oracle_generate_pair(&r->cases[r->n], first, row, mode32, &r->seed)) {
+                bool mode32 = i % 8 == 7;
+                if (!oracle_row_exempt(&x86_rows[first], mode32) && !oracle_row_exempt(&x86_rows[row], mode32) &&
+                    oracle_generate_pair(&r->cases[r->n], first, row, mode32, &r->seed)) {
                     r->t.pairs++;
                     another(r);
                 }
