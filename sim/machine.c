@@ -282,9 +282,17 @@ stop_deadlock(struct machine *m)
                          "no processor runs and no event is due: nothing will ever happen%s", text);
 }
 
+/* A processor that takes no turns with others, and whose time does not depend on where it is cut: its rounds may end
+ * anywhere, so the quantum decides nothing. */
+static bool
+is_alone(const struct machine *m)
+{
+    return m->config.cpu_count == 1 && !m->config.timing_approx;
+}
+
 /* The end of a round in which some processor runs. */
 static uint64_t
-round_end(const struct machine *m)
+round_end(const struct machine *m, uint64_t limit)
 {
     uint64_t quantum = m->config.quantum;
     uint64_t end = m->now - m->now % quantum + quantum;
@@ -292,13 +300,16 @@ round_end(const struct machine *m)
     if (due < end) {
         end = due;
     }
+    if (limit < end && is_alone(m)) {
+        end = limit;
+    }
     return end > m->now ? end : m->now + 1;
 }
 
 /* A round in which no processor runs: long enough to see whether a pending
  * event wakes one (it may be masked), then straight to the next event. */
 static uint64_t
-idle_round(struct machine *m)
+idle_round(struct machine *m, uint64_t limit)
 {
     uint64_t end = m->now, look = look_end(m), due = event_queue_next_due(m->events);
     if (look) {
@@ -312,25 +323,30 @@ idle_round(struct machine *m)
         stop_deadlock(m);
         return end;
     }
+    if (limit < due && is_alone(m)) {
+        due = limit;
+    }
     return due > end ? run_processors(m, due) : end;
 }
 
 static void
-machine_round(struct machine *m)
+machine_round(struct machine *m, uint64_t limit)
 {
     uint64_t end;
     for (unsigned i = 0; i < m->cpu_count; i++) {
         cpu_monitor_look(m->cpu[i]);
     }
     if (any_active(m)) {
-        end = run_processors(m, round_end(m));
+        end = run_processors(m, round_end(m, limit));
     } else {
-        end = idle_round(m);
+        end = idle_round(m, limit);
+    }
+    if (stop_is_final(m->stop)) {
+        m->now = is_alone(m) ? m->cpu[0]->now : end;
+        return;
     }
     m->now = end;
-    if (!stop_is_final(m->stop)) {
-        event_queue_run(m->events, end);
-    }
+    event_queue_run(m->events, end);
 }
 
 enum machine_stop
@@ -347,7 +363,7 @@ machine_run(struct machine *m, uint64_t limit)
             m->stop = STOP_LIMIT;
             break;
         }
-        machine_round(m);
+        machine_round(m, limit);
     }
     return m->stop;
 }
@@ -389,8 +405,9 @@ machine_remove_part(struct machine *m, const char *name)
 static void
 config_state(struct machine *m, struct state *s)
 {
+    uint64_t quantum = is_alone(m) && state_mode(s) == STATE_HASH ? 0 : m->config.quantum;
     uint64_t fixed[] = {
-        m->config.ram_size, m->config.cpu_count, m->config.quantum, m->config.timing_approx,
+        m->config.ram_size, m->config.cpu_count, quantum, m->config.timing_approx,
         m->config.vtx,      m->config.rtc_epoch, m->config.display_width, m->config.display_height,
         m->config.display_text,
     };

@@ -112,7 +112,8 @@ struct machine *machine_new(const struct machine_config *, char *error,
 void machine_free(struct machine *);
 
 /* Runs until 'limit' [cycle] or another reason; returns m->stop. Rounds are
- * never cut, so where a run is interrupted does not change what it computes. */
+ * never cut, so where a run is interrupted does not change what it computes;
+ * but those of one processor in functional timing, which it does not matter to. */
 enum machine_stop machine_run(struct machine *, uint64_t limit);
 
 /* Asks for a stop at the end of the current round.  First reason wins. */

@@ -1,4 +1,4 @@
-/* Whole programs on both tiers in lock-step: the same state every million cycles.
+/* Whole programs on both tiers in lock-step, and with several quanta: the same state every million cycles.
  *
  * The images are our own guests; HVLAB_KERNEL and HVLAB_INITRD name a Linux kernel and its initial
  * RAM disk to boot as well, on one processor and on four. */
@@ -12,12 +12,16 @@
 #include "sim/platform/board.h"
 #include "sim/platform/load.h"
 
-enum { TIERS = 3, TURN = 1000000, OWN_TURNS = 40, LINUX_TURNS = 6000, ERROR_MAX = 1024 };
-static const enum machine_tier tiers[TIERS] = { TIER_INTERPRETER, TIER_COMPILED, TIER_EAGER };
+enum { WAYS = 4, TURN = 1000000, OWN_TURNS = 40, LINUX_TURNS = 6000, ERROR_MAX = 1024 };
+enum { QUANTUM = 1000 };
+struct way { enum machine_tier tier; uint64_t quantum; };
+static const struct way by_tier[] = { { TIER_INTERPRETER, QUANTUM }, { TIER_COMPILED, QUANTUM }, { TIER_EAGER, QUANTUM } };
+static const struct way by_quantum[] = { { TIER_COMPILED, QUANTUM }, { TIER_COMPILED, 7 }, { TIER_INTERPRETER, 777 }, { TIER_EAGER, 1000003 } };
 
 struct program {
     const char *image, *initrd;
     unsigned cpus, turns, every; /* turns between comparisons of all state */
+    bool quanta;                 /* compare quanta, not tiers: for a processor alone they decide nothing */
     uint64_t ram;
 };
 
@@ -29,10 +33,10 @@ static void die(const char *what, const char *error)
     exit(1);
 }
 
-static struct booted boot(const struct program *p, enum machine_tier tier)
+static struct booted boot(const struct program *p, const struct way *way)
 {
     char error[ERROR_MAX];
-    const struct machine_config config = { .ram_size = p->ram, .cpu_count = p->cpus, .quantum = 1000, .tier = tier, .vtx = true,
+    const struct machine_config config = { .ram_size = p->ram, .cpu_count = p->cpus, .quantum = way->quantum, .tier = way->tier, .vtx = true,
                                            .model = p->initrd ? "intel-v3" : NULL, .rtc_epoch = 1300000000 };
     const struct board_config plain = { .no_test_devices = false };
     struct booted b = { .machine = machine_new(&config, error, sizeof error) };
@@ -74,57 +78,63 @@ static uint64_t glance(const struct machine *m)
     return sum;
 }
 
-static bool same(struct booted *b, bool whole)
+static bool same(struct booted *b, unsigned ways, bool whole)
 {
-    for (unsigned t = 1; t < TIERS; t++)
-        if (glance(b[t].machine) != glance(b[0].machine) || b[t].machine->stop != b[0].machine->stop)
+    for (unsigned w = 1; w < ways; w++)
+        if (glance(b[w].machine) != glance(b[0].machine) || b[w].machine->stop != b[0].machine->stop)
             return false;
     uint64_t hash = whole ? machine_hash(b[0].machine) : 0;
-    for (unsigned t = 1; whole && t < TIERS; t++)
-        if (machine_hash(b[t].machine) != hash)
+    for (unsigned w = 1; whole && w < ways; w++)
+        if (machine_hash(b[w].machine) != hash)
             return false;
     return true;
 }
 
 static bool run(const struct program *p)
 {
-    struct booted b[TIERS];
+    const struct way *way = p->quanta ? by_quantum : by_tier;
+    unsigned ways = p->quanta ? sizeof by_quantum / sizeof *by_quantum : sizeof by_tier / sizeof *by_tier, turn = 0;
+    struct booted b[WAYS];
     bool good = true;
-    unsigned turn = 0;
-    for (unsigned t = 0; t < TIERS; t++)
-        b[t] = boot(p, tiers[t]);
+    for (unsigned w = 0; w < ways; w++)
+        b[w] = boot(p, &way[w]);
     for (bool going = true; good && going && turn < p->turns;) {
         turn++;
-        for (unsigned t = 0; t < TIERS; t++)
-            machine_run(b[t].machine, (uint64_t)turn * TURN);
+        for (unsigned w = 0; w < ways; w++)
+            machine_run(b[w].machine, (uint64_t)turn * TURN);
         going = b[0].machine->stop == STOP_LIMIT;
-        good = same(b, turn % p->every == 0 || !going);
+        good = same(b, ways, turn % p->every == 0 || !going);
     }
-    printf("%s, %u processors: %" PRIu64 " instructions, %u million cycles, %s\n", p->image, p->cpus,
-           instructions(b[0].machine), turn, good ? "the same on all tiers" : "THE TIERS DIFFER");
-    for (unsigned t = 0; t < TIERS; t++) {
+    printf("%s, %u processors: %" PRIu64 " instructions, %u million cycles, %s on all %s\n", p->image, p->cpus,
+           instructions(b[0].machine), turn, good ? "the same" : "NOT THE SAME", p->quanta ? "quanta" : "tiers");
+    for (unsigned w = 0; w < ways; w++) {
         if (!good)
-            printf("  tier %u: rip %#" PRIx64 ", %" PRIu64 " instructions, stop %u %s\n", tiers[t], b[t].machine->cpu[0]->rip,
-                   instructions(b[t].machine), b[t].machine->stop, b[t].machine->stop_text);
-        board_free(b[t].board);
-        machine_free(b[t].machine);
+            printf("  tier %u, quantum %" PRIu64 ": at %" PRIu64 ", rip %#" PRIx64 ", %" PRIu64 " instructions, stop %u %s\n", way[w].tier,
+                   way[w].quantum, b[w].machine->now, b[w].machine->cpu[0]->rip, instructions(b[w].machine), b[w].machine->stop,
+                   b[w].machine->stop_text);
+        board_free(b[w].board);
+        machine_free(b[w].machine);
     }
     return good;
 }
 
 int main(void)
 {
-    static const char *const own[] = { "bench_core", "bench_floating", "guest_vtx", "guest_cpu_system" };
+    static const char *const own[] = { "bench_core", "bench_sse_mips", "guest_vtx", "guest_cpu_system" };
     const char *kernel = getenv("HVLAB_KERNEL"), *initrd = getenv("HVLAB_INITRD");
+    unsigned every = getenv("HVLAB_LONG") ? 1 : 20;
     bool good = true;
-    for (unsigned i = 0; i < sizeof own / sizeof *own; i++)
-        for (unsigned cpus = 1; cpus <= 2; cpus++) {
-            char path[512];
-            snprintf(path, sizeof path, "%s/%s.elf", IMAGES, own[i]);
+    for (unsigned i = 0; i < sizeof own / sizeof *own; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s.elf", IMAGES, own[i]);
+        for (unsigned cpus = 1; cpus <= 2; cpus++)
             good &= run(&(struct program){ .image = path, .cpus = cpus, .turns = OWN_TURNS, .every = 1, .ram = 64 << 20 });
-        }
+        good &= run(&(struct program){ .image = path, .cpus = 1, .turns = OWN_TURNS, .every = 1, .ram = 64 << 20, .quanta = true });
+    }
     for (unsigned cpus = 1; kernel && initrd && cpus <= 4; cpus += 3)
-        good &= run(&(struct program){ .image = kernel, .initrd = initrd, .cpus = cpus, .turns = LINUX_TURNS, .every = getenv("HVLAB_LONG") ? 1 : 20,
-                                       .ram = 256 << 20 });
+        good &= run(&(struct program){ .image = kernel, .initrd = initrd, .cpus = cpus, .turns = LINUX_TURNS, .every = every, .ram = 256 << 20 });
+    if (kernel && initrd && getenv("HVLAB_LONG"))
+        good &= run(&(struct program){ .image = kernel, .initrd = initrd, .cpus = 1, .turns = LINUX_TURNS, .every = every, .ram = 256 << 20,
+                                       .quanta = true });
     return !good;
 }
