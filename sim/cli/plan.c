@@ -212,8 +212,8 @@ plan_testbed(const struct plan *p, const struct plan_run *run)
     const struct experiment *e = &p->experiment;
     return (struct testbed_config){
         .machine = { .ram_size = e->memory, .cpu_count = (unsigned)e->processors, .quantum = e->quantum,
-                     .timing_approx = e->timing == TIMING_APPROX, .tier = (enum machine_tier)e->tier, .vtx = e->vtx, .crosscheck = e->crosscheck,
-                     .rtc_epoch = RTC_EPOCH },
+                     .timing_approx = e->timing == TIMING_APPROX, .tier = (enum machine_tier)e->tier, .vtx = e->vtx,
+                     .crosscheck = e->crosscheck, .rtc_epoch = RTC_EPOCH },
         .hv_image = run->hv_image, .root_image = run->root_image, .child_image = run->child_image,
         .config_text = run->config_text, .schedule = p->schedule, .accounted = p->schedule->replaying,
         .reserved_per_child = run->io_path != IO_PATH_VMBUS, .lossless = e->lossless,
