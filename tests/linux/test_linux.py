@@ -15,6 +15,7 @@ import sys
 import tempfile
 
 import guest
+import selftests
 
 HVLAB = os.environ.get("HVLAB", str(guest.ROOT / "build/gcc-release/sim/cli/hvlab"))
 PROGRAMS = """\
@@ -185,6 +186,14 @@ def test_stress(kind, cpus, model, more):
     if not found["stress"].endswith("status 0\n") or "successful run" not in found["stress"]:
         sys.exit(found["stress"])
     say(f"{kind} {model} {cpus} cpus: stress-ng --verify passed; {results['instructions'] / 1e9:.1f} G instructions")
+
+
+def test_selftests(kind, cpus, model, more):
+    """The kernel's own x86 tests: what they find on silicon they find here."""
+    ramdisk, names = selftests.initramfs()
+    found, _ = boot(kind, ramdisk, ["selftests"], cpus, model, more)
+    expect("tests that fail", [], selftests.failures(names, found))
+    say(f"{kind} {model} {cpus} cpus: {len(names)} of the kernel's x86 tests pass{'' if 'sigreturn_32' in names else ', without the 32-bit ones'}")
 
 
 def test_gdb(kind, cpus, model, more):
