@@ -70,6 +70,23 @@ def check_documents():
                 findings.append(f"{page.name}: {path} has no {symbol}")
 
 
+def check_links():
+    """Links lead somewhere, files that documents name exist, and docs/README.md names every page."""
+    folders = "|".join(sorted({name.split("/")[0] for name in tracked() if "/" in name and not name.startswith(".")}))
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+        text, name = page.read_text(), page.relative_to(ROOT)
+        for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
+            if not re.match(r"\w+:", link) and not (page.parent / link).exists():
+                findings.append(f"{name}: links to {link}, which is not there")
+        for path in sorted(set(re.findall(rf"`((?:{folders})/[\w./-]+)`", text))):
+            if not path.startswith("build/") and not (ROOT / path).exists():
+                findings.append(f"{name}: names {path}, which is not there")
+    index = (ROOT / "docs/README.md").read_text()
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        if page.name != "README.md" and f"({page.relative_to(ROOT / 'docs')})" not in index:
+            findings.append(f"docs/README.md: does not name {page.relative_to(ROOT / 'docs')}")
+
+
 def main():
     for name in tracked("*.c", "*.h", "*.S"):
         text = (ROOT / name).read_text(errors="replace")
@@ -77,6 +94,7 @@ def main():
         check_sizes(name, text.splitlines())
         check_guard(name, text)
     check_documents()
+    check_links()
     for finding in findings:
         print(finding)
     if not findings:

@@ -72,10 +72,18 @@ service_hop(struct story *s, const struct trace_record *r)
     print_hop(s, r->cycle, where, tracker_step_name((unsigned)r->arg[1]), r->arg[3], "bytes");
 }
 
+static const char *
+queue_text(uint64_t queue, char *text, size_t size)
+{
+    snprintf(text, size, "card: written to memory, queue %" PRIu64, queue);
+    return text;
+}
+
 static void
 tell(void *ctx, const struct trace_record *r)
 {
     struct story *s = ctx;
+    char text[64];
     bool ours = r->arg[0] == s->packet;
     switch (r->event) {
     case TRACE_VM_EXIT: s->exits += s->hops != 0; break;
@@ -86,7 +94,7 @@ tell(void *ctx, const struct trace_record *r)
         break;
     case TRACE_NIC_RX:
         if (ours)
-            print_hop(s, r->cycle, "-", "card: written to memory, queue", r->arg[2], "is its number");
+            print_hop(s, r->cycle, "-", queue_text(r->arg[2], text, sizeof text), 0, NULL);
         break;
     case TRACE_NIC_DROP:
         if (ours)
