@@ -83,6 +83,8 @@ struct core {
     bool step_next;          /* the next instruction must be run so */
     bool stamp_break;        /* stamp_now was picked with execution breakpoints: jumps go through the dispatcher */
     uint64_t sequential;     /* rip behind the instruction that was run alone */
+    uint8_t branch_code[CORE_CODE_MAX]; /* its bytes, when only branches trap; else none */
+    unsigned branch_size;
     bool stepping;           /* debug.before wants every instruction */
     uint64_t blocks;         /* counted while hooks are on */
     struct crossing crossing[CROSSINGS];
@@ -126,6 +128,11 @@ static inline bool core_limit_is_near(const struct cpu *c, uint64_t linear)
 struct insn *core_find_crossing(struct cpu *c, uint64_t linear, uint64_t spa, unsigned size);
 struct insn *core_find_at_limit(struct cpu *c, uint64_t linear);
 void core_stop_outside_ram(struct cpu *c, uint64_t linear, uint64_t spa);
+
+/* --- branch_step.c ------------------------------------------------------------------------ */
+
+void core_branch_note(struct cpu *c);         /* before an instruction that is run alone */
+bool core_branched(const struct cpu *c);      /* behind it: it was a branch, and taken */
 
 /* --- slow.c, run.c, hooks.c ---------------------------------------------------- */
 

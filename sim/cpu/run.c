@@ -551,8 +551,9 @@ static void run_alone(struct cpu *c)
     }
     unsigned token = cpu_event_step_begin(c);
     core->sequential = c->rip;
+    core_branch_note(c);
     run_blocks(c, true);
-    cpu_event_step_end(c, token, core->result, c->rip != core->sequential);
+    cpu_event_step_end(c, token, core->result, core_branched(c));
 }
 
 static bool must_run_alone(struct cpu *c)

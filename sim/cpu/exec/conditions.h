@@ -2,25 +2,9 @@
 #ifndef SIM_CPU_EXEC_CONDITIONS_H
 #define SIM_CPU_EXEC_CONDITIONS_H
 
-INLINE bool holds(uint64_t f, int cond)
-{
-    bool s = f / FLAG_S & 1, o = f / FLAG_O & 1, answer = false;
-    switch (cond >> 1) {
-    case 0: answer = o; break;
-    case 1: answer = f & FLAG_C; break;
-    case 2: answer = f & FLAG_Z; break;
-    case 3: answer = f & (FLAG_C | FLAG_Z); break;
-    case 4: answer = s; break;
-    case 5: answer = f & FLAG_P; break;
-    case 6: answer = s != o; break;
-    case 7: answer = (f & FLAG_Z) || s != o; break;
-    }
-    return answer ^ (cond & 1);
-}
-
 INLINE bool test_any(struct cpu *c, int cond)
 {
-    return holds(flags_now(c), cond);
+    return flags_hold(flags_now(c), cond);
 }
 
 INLINE bool test_sub(struct cpu *c, int cond)

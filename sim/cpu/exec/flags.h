@@ -26,6 +26,23 @@ enum { CC_RAW, CC_ADD, CC_SUB, CC_LOGIC, CC_INC, CC_DEC, CC_SHL, CC_SHR, CC_SAR,
 /* The six status flags as RFLAGS bits. */
 uint64_t flags_now(const struct cpu *c) __attribute__((pure));
 
+/* Does condition 0-15 of Jcc (SDM Vol 2 "Condition Test Field") hold with these flags? */
+static inline __attribute__((always_inline)) bool flags_hold(uint64_t f, int cond)
+{
+    bool s = f / FLAG_S & 1, o = f / FLAG_O & 1, answer = false;
+    switch (cond >> 1) {
+    case 0: answer = o; break;
+    case 1: answer = f & FLAG_C; break;
+    case 2: answer = f & FLAG_Z; break;
+    case 3: answer = f & (FLAG_C | FLAG_Z); break;
+    case 4: answer = s; break;
+    case 5: answer = f & FLAG_P; break;
+    case 6: answer = s != o; break;
+    case 7: answer = (f & FLAG_Z) || s != o; break;
+    }
+    return answer ^ (cond & 1);
+}
+
 static inline int64_t sign_extend(int64_t value, int bits)
 {
     return (int64_t)((uint64_t)value << (64 - bits)) >> (64 - bits);

@@ -290,27 +290,9 @@ enum exec_result legacy_ret(struct cpu *c, const struct sys_insn *s)
     return EXEC_JUMP;
 }
 
-static bool condition_holds(const struct cpu *c, unsigned condition)
-{
-    uint64_t f = flags_now(c);
-    bool s = f & FLAG_S, o = f & FLAG_O, answer;
-
-    switch (condition >> 1) {
-    case 0: answer = o; break;
-    case 1: answer = f & FLAG_C; break;
-    case 2: answer = f & FLAG_Z; break;
-    case 3: answer = f & (FLAG_C | FLAG_Z); break;
-    case 4: answer = s; break;
-    case 5: answer = f & FLAG_P; break;
-    case 6: answer = s != o; break;
-    default: answer = f & FLAG_Z || s != o; break;
-    }
-    return answer != (condition & 1);
-}
-
 enum exec_result legacy_jcc(struct cpu *c, const struct sys_insn *s)
 {
-    return condition_holds(c, s->opcode & 15) ? go_to(c, relative_target(s)) : EXEC_OK;
+    return flags_hold(flags_now(c), s->opcode & 15) ? go_to(c, relative_target(s)) : EXEC_OK;
 }
 
 enum exec_result legacy_loop(struct cpu *c, const struct sys_insn *s)

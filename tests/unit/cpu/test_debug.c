@@ -322,6 +322,33 @@ static void branch_steps_trap_behind_taken_branches_and_clear_btf(void **unused)
     fixture_free(f);
 }
 
+/* A branch to the instruction behind it is a branch, if it is taken. */
+#define STEP_FROM(text) "pushf\n orq $0x100, (%rsp)\n popf\n nop\n mov $1, %ecx\n cmp %eax, %eax\n" text
+extern const uint8_t next_jz[], next_jmp[], next_call[], next_jrcxz[], next_ret[];
+GUEST(to_next_jz, STEP_FROM("jnz 1f\n 1: jz 2f\n 2:" LABEL(next_jz) "nop"));
+GUEST(to_next_jmp, STEP_FROM("loop 1f\n 1: jmp 2f\n 2:" LABEL(next_jmp) "nop"));
+GUEST(to_next_call, STEP_FROM("jrcxz 1f\n 1: call 2f\n 2:" LABEL(next_call) "nop"));
+GUEST(to_next_jrcxz, STEP_FROM("dec %ecx\n jrcxz 2f\n 2:" LABEL(next_jrcxz) "nop"));
+GUEST(to_next_ret, STEP_FROM("lea 2f(%rip), %rax\n push %rax\n ret\n 2:" LABEL(next_ret) "nop"));
+
+static void a_taken_branch_to_the_next_instruction_traps(void **unused)
+{
+    const struct { const uint8_t *code, *end, *label; } row[] = {
+        { to_next_jz, to_next_jz_end, next_jz }, { to_next_jmp, to_next_jmp_end, next_jmp }, { to_next_call, to_next_call_end, next_call },
+        { to_next_jrcxz, to_next_jrcxz_end, next_jrcxz }, { to_next_ret, to_next_ret_end, next_ret },
+    };
+    (void)unused;
+    for (unsigned i = 0; i < sizeof row / sizeof *row; i++) {
+        struct fixture *f = fixture_new(false);
+        fixture_load(f, FIX_CODE, row[i].code, (size_t)(row[i].end - row[i].code));
+        f->cpu->msr.debugctl = DEBUGCTL_BTF;
+        fixture_go_on(f, 1000);
+        assert_int_equal(fixture_vector(f), X_DB);
+        assert_int_equal(fixture_pushed(f, 0) - FIX_CODE, row[i].label - row[i].code);
+        fixture_free(f);
+    }
+}
+
 /* --- nothing else changes ------------------------------------------------------------------- */
 
 GUEST(mix,
@@ -375,6 +402,7 @@ int main(void)
         cmocka_unit_test(ports_trap_with_debugging_extensions_only),
         cmocka_unit_test(single_steps_trap_behind_every_instruction_and_iteration),
         cmocka_unit_test(branch_steps_trap_behind_taken_branches_and_clear_btf),
+        cmocka_unit_test(a_taken_branch_to_the_next_instruction_traps),
         cmocka_unit_test(breakpoints_that_are_not_hit_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
