@@ -168,7 +168,8 @@ open_run(struct live_run *s)
     s->testbed = testbed_new(&config, r->message, sizeof r->message);
     free(trace);
     free(console);
-    return s->testbed && (r->mode != RECORDING_RESUME || load_snapshot(s)) && open_log(s);
+    return s->testbed && (r->mode != RECORDING_RESUME || load_snapshot(s)) && open_log(s)
+        && (!r->begin || r->begin(r->between_ctx, s->testbed, r->message, sizeof r->message));
 }
 
 /* --- when to hash -------------------------------------------------------------------- */
@@ -248,6 +249,8 @@ close_run(struct live_run *s, enum recording_end end)
 {
     struct recording *r = s->r;
     char why[512];
+    if (s->testbed && r->end)
+        r->end(r->between_ctx, end);
     if (s->log && !run_log_close(s->log, why, sizeof why) && end == RECORDING_FINISHED) {
         snprintf(r->message, sizeof r->message, "%s", why);
         end = RECORDING_UNUSABLE;

@@ -32,6 +32,9 @@ struct recording {
     unsigned index, count;       /* of this run among those planned, for the progress line */
     trace_listener_fn *listener; /* or NULL */
     void *listener_ctx;
+    /* Called before the first slice and behind the last, with 'between_ctx'; may be NULL.  False with a message: no run. */
+    bool (*begin)(void *ctx, struct testbed *, char *error, size_t error_size);
+    void (*end)(void *ctx, enum recording_end);
     /* Called between slices with the testbed; false asks to stop as Ctrl-C would. May be NULL. */
     bool (*between)(void *ctx, struct testbed *);
     void *between_ctx;

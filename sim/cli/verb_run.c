@@ -11,12 +11,13 @@
 #include "sim/cli/folder.h"
 #include "sim/cli/recording.h"
 #include "sim/cli/results.h"
+#include "sim/cli/run_gdb.h"
 #include "sim/ui/window.h"
 
 enum { SETS_MAX = 64 };
 
 struct options {
-    const char *file, *out, *images, *resume, *picture;
+    const char *file, *out, *images, *resume, *picture, *gdb;
     const char *set[SETS_MAX];
     unsigned set_count;
     uint64_t pause_ms;
@@ -38,6 +39,7 @@ print_help(void)
            "  --quiet           no progress line\n"
            "  --images DIR      software images [beside the program, or $HVLAB_IMAGES]\n"
            "  --resume DIR      go on with a run that Ctrl-C or --pause-at stopped\n"
+           "  --gdb :PORT       wait for gdb; a run with one placement and one I/O path only\n"
            "  --pause-at MS     stop at this virtual time, keeping a snapshot, as Ctrl-C does\n\n"
            "examples:\n"
            "  hvlab run experiments/first-light.yaml\n"
@@ -53,12 +55,12 @@ static int
 parse(struct options *o, int argc, char **argv)
 {
     static const char *const known[] = { "--set", "--out", "--crosscheck", "--window", "--quiet", "--images", "--resume",
-                                         "--picture", "--pause-at", "--help", NULL };
+                                         "--picture", "--pause-at", "--gdb", "--help", NULL };
     static char crosscheck[64];
     for (int i = 1; i < argc; i++) {
         const char *a = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL;
         bool valued = !strcmp(a, "--set") || !strcmp(a, "--out") || !strcmp(a, "--crosscheck") || !strcmp(a, "--images")
-            || !strcmp(a, "--resume") || !strcmp(a, "--picture") || !strcmp(a, "--pause-at");
+            || !strcmp(a, "--resume") || !strcmp(a, "--picture") || !strcmp(a, "--pause-at") || !strcmp(a, "--gdb");
         if (valued && !value)
             return cli_unusable("run: %s needs a value", a);
         i += valued;
@@ -74,6 +76,8 @@ parse(struct options *o, int argc, char **argv)
             o->images = value;
         else if (!strcmp(a, "--resume"))
             o->resume = value;
+        else if (!strcmp(a, "--gdb"))
+            o->gdb = value;
         else if (!strcmp(a, "--pause-at")) {
             char *end;
             o->pause_ms = strtoull(value, &end, 10);
@@ -94,6 +98,8 @@ parse(struct options *o, int argc, char **argv)
     }
     if (!o->file && !o->resume)
         return cli_unusable("run: which experiment? e.g. `hvlab run experiments/first-light.yaml`");
+    if (o->gdb && o->window)
+        return cli_unusable("run: --gdb or --window, not both: a debugger stops the machine that the window shows");
     return EXIT_GOOD;
 }
 
@@ -105,6 +111,7 @@ struct batch {
     struct results_run results[PLAN_RUNS_MAX];
     unsigned done;
     struct view *view;
+    struct run_gdb gdb;
 };
 
 static bool
@@ -137,6 +144,13 @@ run_one(struct batch *b, unsigned i)
         r->listener = view_hear;
         r->between = show_frame;
         r->listener_ctx = r->between_ctx = b->view;
+    }
+    if (b->options->gdb) {
+        b->gdb = (struct run_gdb){ .where = b->options->gdb };
+        r->begin = run_gdb_begin;
+        r->between = run_gdb_between;
+        r->end = run_gdb_end;
+        r->between_ctx = &b->gdb;
     }
     enum recording_end end = recording_run(r);
     r->folder = NULL; /* was ours */
@@ -188,6 +202,9 @@ run_plan(const struct options *o, const struct plan *p, const char *folder)
     static struct batch b; /* large; one per process run */
     char error[1024];
     b = (struct batch){ .options = o, .plan = p, .folder = folder };
+    if (o->gdb && p->run_count != 1)
+        return cli_unusable("run: --gdb debugs one run and this experiment has %u: choose with "
+                            "`--set placement=microkernel --set io_path=vmbus` or the like", p->run_count);
     if (o->window && !(b.view = view_open(o->picture, error, sizeof error)))
         return cli_unusable("%s", error);
     int status = run_all(&b);

@@ -34,6 +34,32 @@ static void on_breakpoint(void *ctx, struct cpu *c)
     }
 }
 
+/* One linear address may be several places in memory, in several address spaces: each gets an entry when it is seen. */
+static struct gdb_breakpoint *find_breakpoint(struct gdb *g, uint64_t linear, bool mapped, uint64_t spa)
+{
+    for (unsigned i = 0; i < g->breakpoint_count; i++) {
+        struct gdb_breakpoint *b = &g->breakpoint[i];
+        if (b->linear == linear && b->mapped == mapped && (!mapped || b->spa == spa)) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+static struct gdb_breakpoint *add_breakpoint(struct gdb *g, uint64_t linear)
+{
+    void *list = g->breakpoint;
+    bool room = grow(&list, g->breakpoint_count, sizeof *g->breakpoint);
+
+    g->breakpoint = list;
+    if (!room) {
+        return NULL;
+    }
+    struct gdb_breakpoint *b = &g->breakpoint[g->breakpoint_count++];
+    *b = (struct gdb_breakpoint){ .linear = linear };
+    return b;
+}
+
 static void map_breakpoint(struct gdb *g, struct gdb_breakpoint *b, uint64_t spa)
 {
     b->mapped = true;
@@ -60,18 +86,31 @@ static void unmap_breakpoint(struct gdb *g, struct gdb_breakpoint *b)
     b->mapped = false;
 }
 
-/* A page of code was translated anew: breakpoints in it may be somewhere else now. */
+/* A page of code was translated anew: breakpoints in it may be somewhere else, too. */
 void gdb_points_translated(void *ctx, struct cpu *c, uint64_t linear, uint64_t spa)
 {
     struct gdb *g = ctx;
 
     (void)c;
-    for (unsigned i = 0; i < g->breakpoint_count; i++) {
-        struct gdb_breakpoint *b = &g->breakpoint[i];
-        uint64_t here = (spa & ~0xfffull) | (b->linear & 0xfff);
-        if ((b->linear ^ linear) >> 12 == 0 && (!b->mapped || b->spa != here)) {
-            unmap_breakpoint(g, b);
+    for (unsigned i = 0, count = g->breakpoint_count; i < count; i++) {
+        uint64_t at = g->breakpoint[i].linear, here = (spa & ~0xfffull) | (at & 0xfff);
+        if ((at ^ linear) >> 12 || find_breakpoint(g, at, true, here)) {
+            continue;
+        }
+        struct gdb_breakpoint *b = find_breakpoint(g, at, false, 0);
+        b = b ? b : add_breakpoint(g, at);
+        if (b) {
             map_breakpoint(g, b, here);
+        }
+    }
+}
+
+static void remove_breakpoint(struct gdb *g, uint64_t linear)
+{
+    for (unsigned i = g->breakpoint_count; i-- > 0;) {
+        if (g->breakpoint[i].linear == linear) {
+            unmap_breakpoint(g, &g->breakpoint[i]);
+            g->breakpoint[i] = g->breakpoint[--g->breakpoint_count];
         }
     }
 }
@@ -80,34 +119,12 @@ static bool insert_breakpoint(struct gdb *g, uint64_t linear)
 {
     uint64_t spa;
 
-    for (unsigned i = 0; i < g->breakpoint_count; i++) {
-        if (g->breakpoint[i].linear == linear) {
-            return true;
-        }
-    }
-    void *list = g->breakpoint;
-    bool room = grow(&list, g->breakpoint_count, sizeof *g->breakpoint);
-    g->breakpoint = list;
-    if (!room) {
-        return false;
-    }
-    struct gdb_breakpoint *b = &g->breakpoint[g->breakpoint_count++];
-    *b = (struct gdb_breakpoint){ .linear = linear };
-    if (cpu_translate_peek(gdb_current(g), linear, &spa) && mem_ram(g->machine->mem, spa)) {
+    remove_breakpoint(g, linear);
+    struct gdb_breakpoint *b = add_breakpoint(g, linear);
+    if (b && cpu_translate_peek(gdb_current(g), linear, &spa) && mem_ram(g->machine->mem, spa)) {
         map_breakpoint(g, b, spa);
     }
-    return true;
-}
-
-static void remove_breakpoint(struct gdb *g, uint64_t linear)
-{
-    for (unsigned i = 0; i < g->breakpoint_count; i++) {
-        if (g->breakpoint[i].linear == linear) {
-            unmap_breakpoint(g, &g->breakpoint[i]);
-            g->breakpoint[i] = g->breakpoint[--g->breakpoint_count];
-            return;
-        }
-    }
+    return b != NULL;
 }
 
 /* --- watchpoints ------------------------------------------------------------------------- */

@@ -197,7 +197,7 @@ def test_selftests(kind, cpus, model, more):
 
 
 def test_gdb(kind, cpus, model, more):
-    """gdb breaks in the running kernel, steps, reads system registers; the machine notices nothing."""
+    """gdb breaks in the kernel, watches a variable of it, steps, reads system registers; the machine notices nothing."""
     plain, results = boot(kind, guest.initramfs(kind), ["symbols", "hello"], cpus, model, ("--tier", "interpreter", *more), quiet="quiet nokaslr")
     address = {line.split()[2]: int(line.split()[0], 16) for line in plain["symbols"].splitlines()}
     with tempfile.TemporaryDirectory(prefix="hvlab-gdb-") as folder:
@@ -208,12 +208,16 @@ def test_gdb(kind, cpus, model, more):
         run = subprocess.Popen([str(c) for c in command], stderr=subprocess.PIPE, text=True)
         port = re.search(r"target remote :(\d+)", run.stderr.readline())[1]
         script = ["set confirm off", "set pagination off", "set architecture i386:x86-64", f"target remote :{port}",
+                  f"hbreak *{address['start_kernel']:#x}", "continue", "delete", f"watch *(unsigned long *){address['jiffies']:#x}",
+                  "continue", "continue", "delete",
                   f"hbreak *{address['__x64_sys_reboot']:#x}", "continue", "print/x $rip", "x/2i $rip", "stepi", "stepi", "print/x $rip", "print $cs & 3",
                   "print/x $cr0 & 0x80000001", "print/x $efer & 0x500", "print $lstar != 0", "info threads", "delete", "continue"]
         done = subprocess.run(["gdb", "-nx", "-batch", *[x for line in script for x in ("-ex", line)]], capture_output=True, text=True, timeout=600)
         run.communicate(timeout=600)
         said = done.stdout + done.stderr
         expect("where it stopped", True, f"$1 = {address['__x64_sys_reboot']:#x}" in said)
+        ticks = [int(x) for x in re.findall(r"New value = (\d+)", said)]
+        expect("two ticks of the clock", 1, ticks[1] - ticks[0] if len(ticks) == 2 else said)
         for words in ("$3 = 0\n", "$4 = 0x80000001", "$5 = 0x500", "$6 = 1", f"Thread {cpus} ", "exited normally"):
             expect(f"{words!r} in what gdb said:\n{said}", True, words in said)
         expect("the hash with and without a debugger", results["state_hash"], json.loads(again.read_text())["state_hash"])

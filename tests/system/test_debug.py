@@ -101,6 +101,37 @@ class Gdb(lab.LabTest):
         self.assertIn("want :PORT", done.stderr)
 
 
+@unittest.skipUnless(shutil.which("gdb"), "gdb is not installed")
+class GdbInExperiment(lab.LabTest):
+    SETTINGS = ("--set", "placement=microkernel", "--set", "io_path=vmbus", "--set", "timing=functional", "--quiet")
+
+    def state(self, folder):
+        return json.loads((folder / "results.json").read_text())["runs"][0]["state_hash"]
+
+    def test_the_hypervisor_of_an_experiment_is_stopped_and_watched(self):
+        debugged, plain = self.folder / "debugged", self.folder / "plain"
+        self.assertEqual(lab.hvlab("run", lab.EXPERIMENT, *self.SETTINGS, "--out", plain).returncode, 0)
+        run = subprocess.Popen([lab.HVLAB, "run", lab.EXPERIMENT, *self.SETTINGS, "--gdb", ":0", "--out", debugged], text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(run.kill)
+        port = re.search(r"target remote :(\d+)", run.stderr.readline())[1]
+        commands = ("set confirm off", "set pagination off", f"target remote :{port}", "hbreak vp_run", "continue", "backtrace 2", "thread 2",
+                    "stepi", "info threads", "thread 1", "delete", "watch hv.lp_count + hv.partitions_lock.next", "continue", "delete", "detach")
+        done = subprocess.run(["gdb", "-nx", "-batch", *[x for c in commands for x in ("-ex", c)], IMAGES / "debug/hv-microkernel.elf"],
+                              capture_output=True, text=True, timeout=120)
+        run.communicate(timeout=300)
+        self.assertEqual(run.returncode, 0)
+        self.assertRegex(done.stdout, r"#1 .* in sched_loop")
+        self.assertRegex(done.stdout, r"\* 2 +Thread 2 \(cpu1 ")
+        self.assertRegex(done.stdout, r"(?s)Hardware watchpoint 2: .*New value = ")
+        self.assertEqual(self.state(debugged), self.state(plain))
+
+    def test_one_run_only(self):
+        done = lab.hvlab("run", lab.EXPERIMENT, "--gdb", ":0", "--out", self.folder / "none")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--set placement=microkernel", done.stderr)
+
+
 class Log(lab.LabTest):
     def boot(self, *more, image=IMAGE):
         results = self.folder / "results.json"
