@@ -14,10 +14,10 @@
  * charges a little differently; in functional timing nothing shows.
  *
  * First, breakpoints are at linear addresses and code is found by physical ones: an address not mapped yet is
- * kept and looked up whenever the core translates a page anew, and it may be in several places, one per address space.  Second, all processors share the breakpoints,
- * and all run while one steps.
- * Third, registers beyond gdb's own list are offered in a target description (feature org.hvlab.system):
- * control registers, EFER, descriptor-table and segment bases, debug registers.
+ * kept and looked up whenever the core translates a page anew, and it may be in several places, one per address space.
+ * Second, all processors share the breakpoints, and all run while one steps.  Third, registers beyond gdb's own list are
+ * offered in a target description (feature org.hvlab.system): control registers, EFER, descriptor-table and segment bases,
+ * debug registers, MSRs.
  *
  * gdb(1): Appendix E "GDB Remote Serial Protocol", Appendix G "Target Descriptions".
  */

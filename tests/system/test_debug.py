@@ -115,8 +115,8 @@ class GdbInExperiment(lab.LabTest):
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(run.kill)
         port = re.search(r"target remote :(\d+)", run.stderr.readline())[1]
-        commands = ("set confirm off", "set pagination off", f"target remote :{port}", "hbreak vp_run", "continue", "backtrace 2", "thread 2",
-                    "stepi", "info threads", "thread 1", "delete", "watch hv.lp_count + hv.partitions_lock.next", "continue", "delete", "detach")
+        commands = ("set confirm off", "set pagination off", f"target remote :{port}", "hbreak vp_run", "continue", "backtrace 2", "delete",
+                    "watch hv.partitions_lock.next", "continue", "delete", "thread 2", "stepi", "info threads", "detach")
         done = subprocess.run(["gdb", "-nx", "-batch", *[x for c in commands for x in ("-ex", c)], IMAGES / "debug/hv-microkernel.elf"],
                               capture_output=True, text=True, timeout=120)
         run.communicate(timeout=300)
