@@ -120,12 +120,10 @@ enum hv_status hypercall_HvCallAttachDevice(struct call *c)
     if (!device_bdf(in->device_id, &bdf))
         return HV_STATUS_INVALID_DEVICE_ID;
     lock_take(&hv.partitions_lock);
-    struct partition *p = partition_find_child(c->caller, in->partition);
-    struct partition *owner = vtd_owner(bdf, &attached);
-    enum hv_status status = !p ? HV_STATUS_INVALID_PARTITION_ID
-        : p->state != PARTITION_ACTIVE ? HV_STATUS_INVALID_PARTITION_STATE
-        : attached && owner != c->caller ? HV_STATUS_OBJECT_IN_USE
-        : vtd_attach(p, bdf);
+    struct partition *p, *owner = vtd_owner(bdf, &attached);
+    enum hv_status status = partition_find_active_child(c->caller, in->partition, &p);
+    if (!status)
+        status = attached && owner != c->caller ? HV_STATUS_OBJECT_IN_USE : vtd_attach(p, bdf);
     lock_release(&hv.partitions_lock);
     return status;
 }

@@ -139,15 +139,11 @@ enum hv_status hypercall_HvCallMapGpaPages(struct call *c)
 {
     const struct hv_map_gpa_pages *in = c->in;
     const uint64_t *source = c->rep_in;
-    enum hv_status status = HV_STATUS_SUCCESS;
+    struct partition *p;
     bool replaced = false;
     lock_take(&hv.partitions_lock);
-    struct partition *p = partition_find_child(c->caller, in->partition);
-    if (!p)
-        status = HV_STATUS_INVALID_PARTITION_ID;
-    else if (p->state != PARTITION_ACTIVE)
-        status = HV_STATUS_INVALID_PARTITION_STATE;
-    else if (!map_flags_valid(in->flags) || in->pad)
+    enum hv_status status = partition_find_active_child(c->caller, in->partition, &p);
+    if (!status && (!map_flags_valid(in->flags) || in->pad))
         status = HV_STATUS_INVALID_PARAMETER;
     if (status) {
         lock_release(&hv.partitions_lock);
@@ -168,17 +164,13 @@ enum hv_status hypercall_HvCallUnmapGpaPages(struct call *c)
 {
     enum { UNMAP_LARGE = 2 };
     const struct hv_map_gpa_pages *in = c->in;
-    enum hv_status status = HV_STATUS_SUCCESS;
+    struct partition *p;
     bool large = in->flags & UNMAP_LARGE;
     uint64_t step = large ? LARGE_PAGES : 1;
     lock_take(&hv.partitions_lock);
-    struct partition *p = partition_find_child(c->caller, in->partition);
-    if (!p)
-        status = HV_STATUS_INVALID_PARTITION_ID;
-    else if (p->state != PARTITION_ACTIVE)
-        status = HV_STATUS_INVALID_PARTITION_STATE;
-    else if (in->target_gpfn + c->rep_count * step > GPFN_LIMIT || in->target_gpfn > GPFN_LIMIT
-             || (large && in->target_gpfn & (LARGE_PAGES - 1)))
+    enum hv_status status = partition_find_active_child(c->caller, in->partition, &p);
+    if (!status && (in->target_gpfn + c->rep_count * step > GPFN_LIMIT || in->target_gpfn > GPFN_LIMIT
+                    || (large && in->target_gpfn & (LARGE_PAGES - 1))))
         status = HV_STATUS_INVALID_PARAMETER;
     if (status) {
         lock_release(&hv.partitions_lock);

@@ -7,16 +7,12 @@
 enum hv_status hypercall_HvCallCreateVp(struct call *c)
 {
     const struct hv_create_vp *in = c->in;
-    enum hv_status status = HV_STATUS_SUCCESS;
+    struct partition *p;
     lock_take(&hv.partitions_lock);
-    struct partition *p = partition_find_child(c->caller, in->partition);
-    if (!p)
-        status = HV_STATUS_INVALID_PARTITION_ID;
-    else if (p->state != PARTITION_ACTIVE)
-        status = HV_STATUS_INVALID_PARTITION_STATE;
-    else if (in->vp_index >= HV_VPS_PER_PARTITION || p->vp[in->vp_index])
+    enum hv_status status = partition_find_active_child(c->caller, in->partition, &p);
+    if (!status && (in->vp_index >= HV_VPS_PER_PARTITION || p->vp[in->vp_index]))
         status = HV_STATUS_INVALID_VP_INDEX;
-    else if (!vp_create(p, in->vp_index))
+    if (!status && !vp_create(p, in->vp_index))
         status = HV_STATUS_NO_RESOURCES;
     lock_release(&hv.partitions_lock);
     return status;

@@ -56,6 +56,12 @@ struct partition *partition_find_child(struct partition *caller, uint64_t id)
     return p && p->parent == caller ? p : NULL;
 }
 
+enum hv_status partition_find_active_child(struct partition *caller, uint64_t id, struct partition **p)
+{
+    *p = partition_find_child(caller, id);
+    return !*p ? HV_STATUS_INVALID_PARTITION_ID : (*p)->state != PARTITION_ACTIVE ? HV_STATUS_INVALID_PARTITION_STATE : HV_STATUS_SUCCESS;
+}
+
 struct vp *partition_vp(struct partition *p, struct vp *caller, uint32_t index)
 {
     if (index == HV_VP_SELF)

@@ -56,6 +56,8 @@ void partition_init_root(struct partition *);
 struct partition *partition_find(struct partition *caller, uint64_t id);
 /* The same, and it must be a child of the caller. */
 struct partition *partition_find_child(struct partition *caller, uint64_t id);
+/* A child that runs, or the status that says why there is none. */
+enum hv_status partition_find_active_child(struct partition *caller, uint64_t id, struct partition **);
 struct vp *partition_vp(struct partition *, struct vp *caller, uint32_t index);
 
 enum hv_status partition_create(struct partition *parent, uint64_t *id);

@@ -9,7 +9,6 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { SRRCTL_VF = 2 | 1u << 25 | 1u << 28, DESCRIPTORS = 64 };
-static const uint8_t peer_mac[6] = { 0x02, 0x11, 0x22, 0x33, 0x44, 0x55 };
 
 struct input { const uint8_t *p; size_t left; };
 
@@ -71,7 +70,7 @@ step(struct bench *b, struct input *in, struct ring *rx, struct ring *tx)
         break;
     case 5:
         n = take(in, 2) % sizeof frame;
-        frame_make(frame, (const uint8_t[]){ 2, 0, 0, 0, 1, 0 }, peer_mac, (uint16_t)take(in, 2), n < 60 ? 60 : n);
+        frame_make(frame, (const uint8_t[]){ 2, 0, 0, 0, 1, 0 }, bench_peer, (uint16_t)take(in, 2), n < 60 ? 60 : n);
         bench_receive(b, frame, n);
         break;
     case 6:
@@ -97,7 +96,7 @@ bystander_is_served(struct bench *b, struct ring *rx, struct ring *tx)
     while (driver_poll(b, rx, got, NULL)) { /* what the hostile VF sent it */
         driver_rx_give(b, rx, 1);
     }
-    bench_receive(b, frame, frame_make(frame, mac, peer_mac, 0x88B5, 100));
+    bench_receive(b, frame, frame_make(frame, mac, bench_peer, 0x88B5, 100));
     bench_settle(b);
     bool has_come = false;
     for (size_t n; (n = driver_poll(b, rx, got, NULL)) != 0;) {
@@ -106,7 +105,7 @@ bystander_is_served(struct bench *b, struct ring *rx, struct ring *tx)
     }
     require(has_come, "the other VF's frame did not arrive");
     b->sent_count = 0;
-    driver_send(b, tx, frame, frame_make(frame, peer_mac, mac, 0x88B5, 100), 0);
+    driver_send(b, tx, frame, frame_make(frame, bench_peer, mac, 0x88B5, 100), 0);
     bench_settle(b);
     require(b->sent_count > 0 && !memcmp(b->sent[b->sent_count - 1].bytes, frame, 100), "the other VF's frame did not leave");
 }

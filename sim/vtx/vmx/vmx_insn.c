@@ -165,20 +165,34 @@ vmxoff(struct cpu *cpu)
 
 /* --- VMCS pointers ------------------------------------------------------------------------ */
 
+/* The operand: a region that is not the VMXON region.  False: '*result' is how the instruction ends. */
+static bool
+read_pointer(struct cpu *cpu, const struct sys_insn *insn, enum vmx_error bad_address, enum vmx_error is_vmxon,
+             uint64_t *address, enum exec_result *result)
+{
+    *result = read_operand(cpu, insn, address, sizeof *address);
+    if (*result != EXEC_OK) {
+        return false;
+    }
+    if (!address_ok(cpu, *address)) {
+        *result = vmx_fail(cpu, bad_address);
+        return false;
+    }
+    if (*address == cpu->vmx->vmxon) {
+        *result = vmx_fail(cpu, is_vmxon);
+        return false;
+    }
+    return true;
+}
+
 static enum exec_result
 vmclear(struct cpu *cpu, const struct sys_insn *insn)
 {
     struct vmx *vmx = cpu->vmx;
     uint64_t address;
-    enum exec_result result = read_operand(cpu, insn, &address, sizeof address);
-    if (result != EXEC_OK) {
+    enum exec_result result;
+    if (!read_pointer(cpu, insn, VMX_ERROR_VMCLEAR_ADDRESS, VMX_ERROR_VMCLEAR_VMXON, &address, &result)) {
         return result;
-    }
-    if (!address_ok(cpu, address)) {
-        return vmx_fail(cpu, VMX_ERROR_VMCLEAR_ADDRESS);
-    }
-    if (address == vmx->vmxon) {
-        return vmx_fail(cpu, VMX_ERROR_VMCLEAR_VMXON);
     }
     struct vmcs *v = region(cpu, address);
     if (v) {
@@ -196,15 +210,9 @@ vmptrld(struct cpu *cpu, const struct sys_insn *insn)
 {
     struct vmx *vmx = cpu->vmx;
     uint64_t address;
-    enum exec_result result = read_operand(cpu, insn, &address, sizeof address);
-    if (result != EXEC_OK) {
+    enum exec_result result;
+    if (!read_pointer(cpu, insn, VMX_ERROR_VMPTRLD_ADDRESS, VMX_ERROR_VMPTRLD_VMXON, &address, &result)) {
         return result;
-    }
-    if (!address_ok(cpu, address)) {
-        return vmx_fail(cpu, VMX_ERROR_VMPTRLD_ADDRESS);
-    }
-    if (address == vmx->vmxon) {
-        return vmx_fail(cpu, VMX_ERROR_VMPTRLD_VMXON);
     }
     if (region_revision(cpu, address) != VMCS_REVISION) { /* bit 31: no shadowing */
         return vmx_fail(cpu, VMX_ERROR_VMPTRLD_REVISION);

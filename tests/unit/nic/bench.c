@@ -13,6 +13,7 @@
 
 enum { RAM_SIZE = 16 << 20, FIRST_PAGE = 1 << 20 };
 const uint8_t bench_mac[6] = { 0x02, 0x00, 0x00, 0xAA, 0xBB, 0xCC };
+const uint8_t bench_peer[6] = { 0x02, 0x11, 0x22, 0x33, 0x44, 0x55 };
 
 /* --- stand-ins --------------------------------------------------------------- */
 
@@ -156,6 +157,13 @@ bench_free(struct bench *b)
         free(b->sent[i].bytes);
     }
     free(b);
+}
+
+int
+bench_teardown(void **state)
+{
+    bench_free(*state);
+    return 0;
 }
 
 uint64_t

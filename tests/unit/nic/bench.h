@@ -51,7 +51,10 @@ struct bench {
 
 struct bench *bench_new(void);
 void bench_free(struct bench *);
-extern const uint8_t bench_mac[6];
+int bench_teardown(void **state); /* cmocka's: frees *state */
+extern const uint8_t bench_mac[6], bench_peer[6]; /* the card, who talks to it */
+/* 2-KiB buffers, one-buffer advanced descriptors; the same, dropping what finds none. */
+enum { SRRCTL_ADVANCED = 2 | 1u << 25, SRRCTL_DROP = SRRCTL_ADVANCED | I82599_SRRCTL_DROP_EN };
 
 uint64_t bench_alloc(struct bench *, uint64_t size); /* RAM, page-aligned */
 uint8_t *bench_ram(struct bench *, uint64_t spa);
@@ -88,6 +91,7 @@ struct ring {
 };
 
 void driver_init(struct bench *);   /* reset, link, buffers, RXEN, TE: 12.1 */
+int driver_setup(void **state);     /* cmocka's: *state is a new bench with that done */
 void driver_vmdq(struct bench *, unsigned pools); /* 12.2: 64 or 32 pools, replication, VLAN filter off */
 void driver_rx(struct bench *, struct ring *, int vf, unsigned queue, uint32_t size, uint32_t srrctl);
 void driver_rx_give(struct bench *, struct ring *, uint32_t count);

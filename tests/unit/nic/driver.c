@@ -226,3 +226,12 @@ driver_vf_enable(struct bench *b, unsigned v)
     pf_set(b, I82599_VFRE(v / 32), 1u << v % 32);
     pf_set(b, I82599_VFTE(v / 32), 1u << v % 32);
 }
+
+int
+driver_setup(void **state)
+{
+    struct bench *b = bench_new();
+    driver_init(b);
+    *state = b;
+    return 0;
+}

@@ -6,30 +6,11 @@
 
 #include "sim/base/state.h"
 
-enum { SRRCTL_ADVANCED = 2 | 1u << 25, SRRCTL_DROP = SRRCTL_ADVANCED | 1u << 28 };
-static const uint8_t peer_mac[6] = { 0x02, 0x11, 0x22, 0x33, 0x44, 0x55 };
-
-static int
-setup(void **state)
-{
-    struct bench *b = bench_new();
-    driver_init(b);
-    *state = b;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    bench_free(*state);
-    return 0;
-}
-
 static void
 receive_big(struct bench *b)
 {
     uint8_t frame[1514];
-    bench_receive(b, frame, frame_make(frame, bench_mac, peer_mac, 0x88B5, sizeof frame));
+    bench_receive(b, frame, frame_make(frame, bench_mac, bench_peer, 0x88B5, sizeof frame));
 }
 
 static void
@@ -101,11 +82,11 @@ received_pause_stops_the_transmitter(void **state)
     enum { QUANTA = 1000 };
     uint64_t pause = machine_ns_to_cycles(QUANTA * 512 / 10);
     driver_tx(b, &tx, -1, 0, 64);
-    frame_make(frame, pause_address, peer_mac, 0x8808, 60);
+    frame_make(frame, pause_address, bench_peer, 0x8808, 60);
     memcpy(frame + 14, (const uint8_t[]){ 0, 1, QUANTA >> 8, QUANTA & 0xFF }, 4);
     bench_receive(b, frame, 60); /* RFCE is off: nothing happens */
     uint8_t data[64];
-    driver_send(b, &tx, data, frame_make(data, peer_mac, bench_mac, 0x88B5, 60), 0);
+    driver_send(b, &tx, data, frame_make(data, bench_peer, bench_mac, 0x88B5, 60), 0);
     bench_run(b, pause / 2);
     assert_int_equal(b->sent_count, 1);
     pf_write(b, I82599_MFLCN, I82599_MFLCN_RFCE);
@@ -192,8 +173,8 @@ busy_card(struct bench *b, struct ring *rx, struct ring *tx)
     vf_write(b, 1, I82599_VTEIMS, 1);
     vf_write(b, 1, I82599_VTEITR(0), 50 << 3);
     for (unsigned n = 0; n < 30; n++) {
-        bench_receive(b, frame, frame_make(frame, mac, peer_mac, 0x88B5, 60 + 40 * n));
-        driver_send(b, tx, frame, frame_make(frame, n % 2 ? mac : peer_mac, bench_mac, 0x88B5, 900), 0);
+        bench_receive(b, frame, frame_make(frame, mac, bench_peer, 0x88B5, 60 + 40 * n));
+        driver_send(b, tx, frame, frame_make(frame, n % 2 ? mac : bench_peer, bench_mac, 0x88B5, 900), 0);
     }
 }
 
@@ -315,7 +296,7 @@ damaged_state_is_refused_without_harm(void **state)
 int
 main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, driver_setup, bench_teardown)
     const struct CMUnitTest tests[] = {
         CASE(full_buffer_asks_the_peer_to_stop_and_go_on), CASE(pause_is_refreshed_while_it_lasts),
         CASE(received_pause_stops_the_transmitter), CASE(lossless_with_flow_control_under_overload),

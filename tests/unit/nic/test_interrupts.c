@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SRRCTL_ADVANCED = 2 | 1u << 25, ADDRESS = 0xFEE00000, GPIE_LINUX = 0xC0000030 };
-static const uint8_t peer_mac[6] = { 0x02, 0x11, 0x22, 0x33, 0x44, 0x55 };
+enum { ADDRESS = 0xFEE00000, GPIE_LINUX = 0xC0000030 };
 
 static int
 setup(void **state)
@@ -21,19 +20,12 @@ setup(void **state)
     return 0;
 }
 
-static int
-teardown(void **state)
-{
-    bench_free(*state);
-    return 0;
-}
-
 static void
 receive_some(struct bench *b, unsigned count)
 {
     uint8_t frame[64];
     for (unsigned n = 0; n < count; n++) {
-        bench_receive(b, frame, frame_make(frame, bench_mac, peer_mac, 0x88B5, 60));
+        bench_receive(b, frame, frame_make(frame, bench_mac, bench_peer, 0x88B5, 60));
     }
 }
 
@@ -101,7 +93,7 @@ transmit_report_interrupts(void **state)
     driver_tx(b, &tx, -1, 3, 64);
     pf_write(b, I82599_IVAR(1), 0x85000000); /* Tx of queue 3: vector 5 */
     pf_write(b, I82599_EIMS, 0x20);
-    driver_send(b, &tx, frame, frame_make(frame, peer_mac, bench_mac, 0x88B5, 60), 0);
+    driver_send(b, &tx, frame, frame_make(frame, bench_peer, bench_mac, 0x88B5, 60), 0);
     bench_settle(b);
     assert_int_equal(b->message_count, 1);
     assert_int_equal(b->message[0].data, 5);
@@ -241,7 +233,7 @@ buffer_overrun_reports_rx_miss(void **state)
     driver_rx(b, &rx, -1, 0, 8, SRRCTL_ADVANCED);
     pf_write(b, I82599_RXPBSIZE(0), 0x4000);
     for (unsigned n = 0; n < 40; n++) {
-        bench_receive(b, frame, frame_make(frame, bench_mac, peer_mac, 0x88B5, sizeof frame));
+        bench_receive(b, frame, frame_make(frame, bench_mac, bench_peer, 0x88B5, sizeof frame));
     }
     bench_settle(b);
     uint64_t missed = nic_dropped(b->nic, NIC_DROP_NO_BUFFER);
@@ -253,7 +245,7 @@ buffer_overrun_reports_rx_miss(void **state)
 int
 main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
     const struct CMUnitTest tests[] = {
         CASE(received_frame_sends_the_vector_of_ivar), CASE(message_comes_after_the_write_back),
         CASE(masked_cause_waits_and_fires_when_unmasked), CASE(transmit_report_interrupts), CASE(moderation_spaces_messages),

@@ -4,25 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SRRCTL_ADVANCED = 2 | 1u << 25 };
-static const uint8_t peer_mac[6] = { 0x02, 0x11, 0x22, 0x33, 0x44, 0x55 };
-
-static int
-setup(void **state)
-{
-    struct bench *b = bench_new();
-    driver_init(b);
-    *state = b;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    bench_free(*state);
-    return 0;
-}
-
 static struct i82599_desc
 receive_one(struct bench *b, struct ring *rx, const uint8_t *frame, size_t size)
 {
@@ -116,7 +97,7 @@ post_context(struct bench *b, struct ring *tx, unsigned l4t, unsigned l4len, uns
 static size_t
 prepare(uint8_t *frame, uint8_t protocol, size_t payload, bool has_length)
 {
-    size_t size = frame_ipv4(frame, peer_mac, protocol, 1000, 2000, payload), l4 = protocol == 6 ? 20 : 8;
+    size_t size = frame_ipv4(frame, bench_peer, protocol, 1000, 2000, payload), l4 = protocol == 6 ? 20 : 8;
     uint16_t pseudo = reference_sum(frame + 26, 8, (uint32_t)(protocol + (has_length ? l4 + payload : 0)));
     uint8_t *sum = frame + 34 + (protocol == 6 ? 16 : 6);
     sum[0] = (uint8_t)(pseudo >> 8);
@@ -137,7 +118,7 @@ inserts_checksums(void **state)
     driver_tx(b, &tx, -1, 0, 64);
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         size_t size = prepare(frame, rows[i].protocol, rows[i].payload, true);
-        frame_ipv4(expected, peer_mac, rows[i].protocol, 1000, 2000, rows[i].payload);
+        frame_ipv4(expected, bench_peer, rows[i].protocol, 1000, 2000, rows[i].payload);
         post_context(b, &tx, rows[i].l4t, 0, 0, 0);
         driver_send(b, &tx, frame, size, I82599_TXD_IXSM | I82599_TXD_TXSM);
         bench_settle(b);
@@ -189,7 +170,7 @@ inserts_tags_from_context_and_port(void **state)
     struct ring tx;
     uint8_t frame[128];
     driver_tx(b, &tx, -1, 0, 64);
-    size_t size = frame_make(frame, peer_mac, bench_mac, 0x88B5, 80);
+    size_t size = frame_make(frame, bench_peer, bench_mac, 0x88B5, 80);
     post_context(b, &tx, 0, 0, 0, 0x2064);
     driver_send(b, &tx, frame, size, I82599_TXD_VLE);
     bench_settle(b);
@@ -227,7 +208,7 @@ drops_offloads_that_do_not_fit(void **state)
     driver_tx(b, &tx, -1, 0, 64);
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint64_t errors = b->errors;
-        frame_make(frame, peer_mac, bench_mac, 0x88B5, 300);
+        frame_make(frame, bench_peer, bench_mac, 0x88B5, 300);
         post_context(b, &tx, rows[i].l4t, rows[i].l4len, rows[i].mss, 0);
         driver_send(b, &tx, frame, rows[i].size, rows[i].flags | rows[i].paylen << I82599_TXD_PAYLEN_SHIFT);
         driver_send(b, &tx, frame, 300, 0);
@@ -241,7 +222,7 @@ drops_offloads_that_do_not_fit(void **state)
 int
 main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, driver_setup, bench_teardown)
     const struct CMUnitTest tests[] = {
         CASE(hash_agrees_with_published_vectors), CASE(tells_good_checksums_from_bad), CASE(inserts_checksums),
         CASE(segments_tcp), CASE(inserts_tags_from_context_and_port), CASE(drops_offloads_that_do_not_fit),

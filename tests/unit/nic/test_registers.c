@@ -13,13 +13,6 @@ setup(void **state)
     return 0;
 }
 
-static int
-teardown(void **state)
-{
-    bench_free(*state);
-    return 0;
-}
-
 /* What must read back after a write of each pattern: the rows of a driver's offline self-test. */
 static void
 reads_back_what_the_self_test_writes(void **state)
@@ -362,7 +355,7 @@ function_level_reset_forgets_everything(void **state)
 int
 main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
     const struct CMUnitTest tests[] = {
         CASE(reads_back_what_the_self_test_writes), CASE(aliases_share_one_storage), CASE(traces_what_is_not_a_register),
         CASE(a_dump_of_all_offsets_harms_nothing), CASE(eeprom_checksum_and_module_list_are_valid),

@@ -4,25 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SRRCTL_ADVANCED = 2 | 1u << 25, SRRCTL_DROP = SRRCTL_ADVANCED | I82599_SRRCTL_DROP_EN };
-static const uint8_t peer_mac[6] = { 0x02, 0x11, 0x22, 0x33, 0x44, 0x55 };
-
-static int
-setup(void **state)
-{
-    struct bench *b = bench_new();
-    driver_init(b);
-    *state = b;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    bench_free(*state);
-    return 0;
-}
-
 static void
 delivers_a_frame_with_its_write_back(void **state)
 {
@@ -31,7 +12,7 @@ delivers_a_frame_with_its_write_back(void **state)
     uint8_t frame[256], got[4096];
     struct i82599_desc last;
     driver_rx(b, &rx, -1, 0, 64, SRRCTL_ADVANCED);
-    size_t size = frame_make(frame, bench_mac, peer_mac, 0x88B5, 100);
+    size_t size = frame_make(frame, bench_mac, bench_peer, 0x88B5, 100);
     bench_receive(b, frame, size);
     assert_int_equal(driver_poll(b, &rx, got, &last), 0); /* memory is written by DMA, later */
     bench_settle(b);
@@ -54,15 +35,15 @@ spreads_a_jumbo_frame_over_descriptors(void **state)
     pf_write(b, I82599_MAXFRS, 9018u << 16);
     driver_rx(b, &rx, -1, 0, 64, SRRCTL_ADVANCED);
     for (size_t size = 2044; size <= 2052; size++) { /* around one buffer */
-        frame_make(frame, bench_mac, peer_mac, 0x88B5, size);
+        frame_make(frame, bench_mac, bench_peer, 0x88B5, size);
         bench_receive(b, frame, size);
     }
-    frame_make(frame, bench_mac, peer_mac, 0x88B5, sizeof frame);
+    frame_make(frame, bench_mac, bench_peer, 0x88B5, sizeof frame);
     bench_receive(b, frame, sizeof frame);
     bench_settle(b);
     for (size_t size = 2044; size <= 2052; size++) {
         uint8_t expected[9014];
-        frame_make(expected, bench_mac, peer_mac, 0x88B5, size);
+        frame_make(expected, bench_mac, bench_peer, 0x88B5, size);
         assert_int_equal(driver_poll(b, &rx, got, NULL), size);
         assert_memory_equal(got, expected, size);
     }
@@ -79,7 +60,7 @@ keeps_order_through_many_ring_turns(void **state)
     uint8_t frame[1600], got[4096];
     driver_rx(b, &rx, -1, 0, 16, SRRCTL_ADVANCED);
     for (unsigned n = 0; n < 500; n++) {
-        size_t size = frame_make(frame, bench_mac, peer_mac, 0x88B5, 60 + n % 1400);
+        size_t size = frame_make(frame, bench_mac, bench_peer, 0x88B5, 60 + n % 1400);
         memcpy(frame + 20, &n, 4);
         bench_receive(b, frame, size);
         if (n % 8 == 7) {
@@ -104,7 +85,7 @@ blocks_without_descriptors_and_goes_on_at_the_tail_write(void **state)
     uint8_t frame[64], got[4096];
     driver_rx(b, &rx, -1, 0, 8, SRRCTL_ADVANCED);
     for (unsigned n = 0; n < 10; n++) {
-        frame_make(frame, bench_mac, peer_mac, 0x88B5, 60);
+        frame_make(frame, bench_mac, bench_peer, 0x88B5, 60);
         bench_receive(b, frame, 60);
     }
     bench_settle(b);
@@ -127,7 +108,7 @@ drops_without_descriptors_when_told_to(void **state)
     uint8_t frame[64];
     driver_rx(b, &rx, -1, 0, 8, SRRCTL_DROP);
     for (unsigned n = 0; n < 10; n++) {
-        frame_make(frame, bench_mac, peer_mac, 0x88B5, 60);
+        frame_make(frame, bench_mac, bench_peer, 0x88B5, 60);
         bench_receive(b, frame, 60);
     }
     bench_settle(b);
@@ -145,7 +126,7 @@ writes_legacy_descriptors(void **state)
     struct ring rx;
     uint8_t frame[64];
     driver_rx(b, &rx, -1, 0, 8, 2);
-    frame_make(frame, bench_mac, peer_mac, 0x88B5, 60);
+    frame_make(frame, bench_mac, bench_peer, 0x88B5, 60);
     bench_receive(b, frame, 60);
     bench_settle(b);
     struct i82599_desc d = driver_desc(b, &rx, 0);
@@ -162,7 +143,7 @@ strips_or_keeps_tag_and_fcs(void **state)
     uint8_t frame[128], got[4096];
     struct i82599_desc last;
     driver_rx(b, &rx, -1, 0, 64, SRRCTL_ADVANCED);
-    size_t plain = frame_make(frame, bench_mac, peer_mac, 0x88B5, 80);
+    size_t plain = frame_make(frame, bench_mac, bench_peer, 0x88B5, 80);
     uint8_t original[128];
     memcpy(original, frame, plain);
     size_t size = frame_tag(frame, plain, 0x6123);
@@ -197,14 +178,14 @@ sends_frames_in_order_and_reports_them(void **state)
     driver_tx(b, &tx, -1, 0, 64);
     uint64_t began = b->machine.now;
     for (unsigned n = 0; n < 40; n++) {
-        driver_send(b, &tx, frame, frame_make(frame, peer_mac, bench_mac, 0x88B5, 60 + 30 * n), 0);
+        driver_send(b, &tx, frame, frame_make(frame, bench_peer, bench_mac, 0x88B5, 60 + 30 * n), 0);
     }
     bench_settle(b);
     assert_int_equal(b->sent_count, 40);
     uint64_t wire = 0;
     for (unsigned n = 0; n < 40; n++) {
         uint8_t expected[1600];
-        assert_int_equal(b->sent[n].size, frame_make(expected, peer_mac, bench_mac, 0x88B5, 60 + 30 * n));
+        assert_int_equal(b->sent[n].size, frame_make(expected, bench_peer, bench_mac, 0x88B5, 60 + 30 * n));
         assert_memory_equal(b->sent[n].bytes, expected, b->sent[n].size);
         assert_true(driver_desc(b, &tx, n).hi & I82599_TXD_DD);
         wire += (60 + 30 * n + 24) * 8 * 21 / 100;
@@ -223,7 +204,7 @@ pads_short_frames(void **state)
     struct ring tx;
     uint8_t frame[64];
     driver_tx(b, &tx, -1, 0, 64);
-    driver_send(b, &tx, frame, frame_make(frame, peer_mac, bench_mac, 0x88B5, 30), 0);
+    driver_send(b, &tx, frame, frame_make(frame, bench_peer, bench_mac, 0x88B5, 30), 0);
     bench_settle(b);
     assert_int_equal(b->sent[0].size, 60);
     assert_memory_equal(b->sent[0].bytes, frame, 30);
@@ -241,7 +222,7 @@ serves_queues_in_turn(void **state)
     for (unsigned q = 0; q < 3; q++) {
         driver_tx(b, &tx[q], -1, q * 50, 64);
         for (unsigned n = 0; n < 40; n++) {
-            frame_make(frame, peer_mac, bench_mac, (uint16_t)(0x9000 + q), 60);
+            frame_make(frame, bench_peer, bench_mac, (uint16_t)(0x9000 + q), 60);
             memcpy(bench_ram(b, tx[q].buffers + n * BUFFER_SIZE), frame, 60);
             driver_post(b, &tx[q], tx[q].buffers + n * BUFFER_SIZE,
                         60 | I82599_TXD_DTYP_DATA | I82599_TXD_DEXT | I82599_TXD_EOP | I82599_TXD_RS);
@@ -270,7 +251,7 @@ writes_the_head_back_instead(void **state)
     uint64_t where = bench_alloc(b, 64);
     driver_tx(b, &tx, -1, 0, 64);
     pf_write(b, I82599_TDWBAL(0), (uint32_t)where | I82599_TDWBAL_HEAD_WB);
-    driver_send(b, &tx, frame, frame_make(frame, peer_mac, bench_mac, 0x88B5, 60), 0);
+    driver_send(b, &tx, frame, frame_make(frame, bench_peer, bench_mac, 0x88B5, 60), 0);
     driver_send(b, &tx, frame, 60, 0);
     bench_settle(b);
     assert_int_equal(*bench_ram(b, where), 2);
@@ -286,12 +267,12 @@ counts_every_frame_once(void **state)
     static const uint8_t other[6] = { 0x02, 9, 9, 9, 9, 9 }, all[6] = { 255, 255, 255, 255, 255, 255 };
     static const uint8_t pause_address[6] = { 0x01, 0x80, 0xC2, 0, 0, 1 };
     driver_rx(b, &rx, -1, 0, 64, SRRCTL_ADVANCED);
-    bench_receive(b, frame, frame_make(frame, bench_mac, peer_mac, 0x88B5, 60));
-    bench_receive(b, frame, frame_make(frame, all, peer_mac, 0x88B5, 60));
-    bench_receive(b, frame, frame_make(frame, other, peer_mac, 0x88B5, 60));
-    bench_receive(b, frame, frame_make(frame, bench_mac, peer_mac, 0x88B5, 1515));
-    bench_receive(b, frame, frame_make(frame, bench_mac, peer_mac, 0x88B5, 59));
-    bench_receive(b, frame, frame_make(frame, pause_address, peer_mac, 0x8808, 60));
+    bench_receive(b, frame, frame_make(frame, bench_mac, bench_peer, 0x88B5, 60));
+    bench_receive(b, frame, frame_make(frame, all, bench_peer, 0x88B5, 60));
+    bench_receive(b, frame, frame_make(frame, other, bench_peer, 0x88B5, 60));
+    bench_receive(b, frame, frame_make(frame, bench_mac, bench_peer, 0x88B5, 1515));
+    bench_receive(b, frame, frame_make(frame, bench_mac, bench_peer, 0x88B5, 59));
+    bench_receive(b, frame, frame_make(frame, pause_address, bench_peer, 0x8808, 60));
     bench_receive(b, frame, 0);
     bench_settle(b);
     assert_int_equal(nic_received(b->nic), 2);
@@ -300,7 +281,7 @@ counts_every_frame_once(void **state)
     assert_int_equal(nic_dropped(b->nic, NIC_DROP_UNDERSIZE), 2);
     assert_int_equal(nic_dropped(b->nic, NIC_DROP_MAC_CONTROL), 1);
     pf_write(b, I82599_RXCTRL, 0);
-    bench_receive(b, frame, frame_make(frame, bench_mac, peer_mac, 0x88B5, 60));
+    bench_receive(b, frame, frame_make(frame, bench_mac, bench_peer, 0x88B5, 60));
     assert_int_equal(nic_dropped(b->nic, NIC_DROP_LINK_DOWN), 1);
     assert_int_equal(pf_read(b, I82599_ROC), 1);
     assert_int_equal(pf_read(b, I82599_RUC), 2);
@@ -314,7 +295,7 @@ frames_in_the_buffer_at_reset_are_dropped_by_name(void **state)
     uint8_t frame[64];
     driver_rx(b, &rx, -1, 0, 8, SRRCTL_ADVANCED);
     for (unsigned n = 0; n < 12; n++) {
-        bench_receive(b, frame, frame_make(frame, bench_mac, peer_mac, 0x88B5, 60));
+        bench_receive(b, frame, frame_make(frame, bench_mac, bench_peer, 0x88B5, 60));
     }
     bench_settle(b);
     pf_set(b, I82599_CTRL, I82599_CTRL_RST);
@@ -333,7 +314,7 @@ refused_dma_stops_its_queue_only(void **state)
     b->refused_from = rx.buffers + 2 * BUFFER_SIZE;
     b->refused_to = rx.buffers + 3 * BUFFER_SIZE;
     for (unsigned n = 0; n < 6; n++) {
-        bench_receive(b, frame, frame_make(frame, bench_mac, peer_mac, 0x88B5, 60));
+        bench_receive(b, frame, frame_make(frame, bench_mac, bench_peer, 0x88B5, 60));
         bench_settle(b);
     }
     assert_int_equal(nic_received(b->nic), 2);
@@ -400,11 +381,11 @@ a_ring_that_vanishes_under_cached_packets_stops_its_queue(void **state)
     driver_tx(b, &tx, -1, 0, 512);
     driver_tx(b, &other, -1, 1, 8);
     pf_write(b, I82599_MFLCN, I82599_MFLCN_RFCE);
-    frame_make(frame, pause_address, peer_mac, 0x8808, 60);
+    frame_make(frame, pause_address, bench_peer, 0x8808, 60);
     memcpy(frame + 14, (const uint8_t[]){ 0, 1, 0xFF, 0xFF }, 4);
     bench_receive(b, frame, 60);
     for (unsigned n = 0; n < 300; n++) { /* more than packet buffer and jobs hold */
-        driver_send(b, &tx, frame, frame_make(frame, peer_mac, bench_mac, 0x88B5, sizeof frame), 0);
+        driver_send(b, &tx, frame, frame_make(frame, bench_peer, bench_mac, 0x88B5, sizeof frame), 0);
     }
     bench_run(b, 1000000);
     assert_int_equal(b->sent_count, 0);
@@ -419,7 +400,7 @@ a_ring_that_vanishes_under_cached_packets_stops_its_queue(void **state)
 int
 main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, driver_setup, bench_teardown)
     const struct CMUnitTest tests[] = {
         CASE(delivers_a_frame_with_its_write_back), CASE(spreads_a_jumbo_frame_over_descriptors),
         CASE(keeps_order_through_many_ring_turns), CASE(blocks_without_descriptors_and_goes_on_at_the_tail_write),

@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VFS = 4, SRRCTL_VF = 2 | 1u << 25 | 1u << 28, VF0 = BDF_CARD + 128 };
-static const uint8_t peer_mac[6] = { 0x02, 0x11, 0x22, 0x33, 0x44, 0x55 };
+enum { VFS = 4, VF0 = BDF_CARD + 128 };
 static const uint8_t broadcast[6] = { 255, 255, 255, 255, 255, 255 };
 
 static int
@@ -18,13 +17,6 @@ setup(void **state)
         driver_vf_enable(b, v);
     }
     *state = b;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    bench_free(*state);
     return 0;
 }
 
@@ -129,11 +121,11 @@ frames_reach_a_vf_with_its_own_requester_id(void **state)
     struct ring rx, tx;
     uint8_t frame[128], got[2048], mac[6];
     vf_mac(mac, 3);
-    driver_rx(b, &rx, 3, 0, 32, SRRCTL_VF);
+    driver_rx(b, &rx, 3, 0, 32, SRRCTL_DROP);
     msix_unmask(b, 3, 0, 0xFEE01000, 0x40);
     vf_write(b, 3, I82599_VTIVAR(0), 0x8180); /* Rx 0: vector 0, Tx 0: vector 1 */
     vf_write(b, 3, I82599_VTEIMS, 1);
-    bench_receive(b, frame, frame_make(frame, mac, peer_mac, 0x88B5, 100));
+    bench_receive(b, frame, frame_make(frame, mac, bench_peer, 0x88B5, 100));
     bench_settle(b);
     assert_int_equal(driver_poll(b, &rx, got, NULL), 100);
     assert_memory_equal(got, frame, 100);
@@ -143,7 +135,7 @@ frames_reach_a_vf_with_its_own_requester_id(void **state)
     assert_int_equal(vf_read(b, 3, I82599_VFGPRC), 1);
     assert_int_equal(vf_read(b, 3, I82599_VFGPRC), 1); /* never cleared */
     driver_tx(b, &tx, 3, 1, 32);
-    driver_send(b, &tx, frame, frame_make(frame, peer_mac, mac, 0x88B5, 100), 0);
+    driver_send(b, &tx, frame, frame_make(frame, bench_peer, mac, 0x88B5, 100), 0);
     bench_settle(b);
     assert_int_equal(b->sent_count, 1);
     assert_memory_equal(b->sent[0].bytes, frame, 100);
@@ -160,7 +152,7 @@ vf_without_enable_bits_or_bus_master_is_silent(void **state)
     vf_mac(mac, 0);
     pf_write(b, I82599_VFTE(0), pf_read(b, I82599_VFTE(0)) & ~1u);
     driver_tx(b, &tx, 0, 0, 32);
-    driver_send(b, &tx, frame, frame_make(frame, peer_mac, mac, 0x88B5, 100), 0);
+    driver_send(b, &tx, frame, frame_make(frame, bench_peer, mac, 0x88B5, 100), 0);
     bench_settle(b);
     assert_int_equal(b->sent_count, 0);
     pf_set(b, I82599_VFTE(0), 1);
@@ -177,7 +169,7 @@ flr_stops_the_vf_and_tells_the_pf(void **state)
 {
     struct bench *b = *state;
     struct ring rx;
-    driver_rx(b, &rx, 1, 0, 32, SRRCTL_VF);
+    driver_rx(b, &rx, 1, 0, 32, SRRCTL_DROP);
     vf_write(b, 1, I82599_VFTXDCTL(0), 0x20 | I82599_TXDCTL_EN);
     vf_write(b, 1, I82599_VTEIMS, 7);
     pci_config_write(b->machine.pci, VF0 + 2, I82599_CAP_PCIE + 8, 2, 0x8000);
@@ -220,9 +212,9 @@ switch_delivers_between_functions(void **state)
     vf_mac(mac, 0);
     vf_mac(other, 2);
     for (unsigned v = 0; v < VFS; v++) {
-        driver_rx(b, &rx[v], (int)v, 0, 32, SRRCTL_VF);
+        driver_rx(b, &rx[v], (int)v, 0, 32, SRRCTL_DROP);
     }
-    driver_rx(b, &pf_rx, -1, 2 * VFS, 32, SRRCTL_VF);
+    driver_rx(b, &pf_rx, -1, 2 * VFS, 32, SRRCTL_DROP);
     driver_tx(b, &tx, 0, 0, 32);
     driver_send(b, &tx, frame, frame_make(frame, other, mac, 0x88B5, 100), 0);
     bench_settle(b);
@@ -245,7 +237,7 @@ switch_delivers_between_functions(void **state)
     driver_send(b, &tx, frame, 100, 0);
     bench_settle(b);
     assert_int_equal(driver_poll(b, &rx[0], got, NULL), 100);
-    driver_send(b, &tx, frame, frame_make(frame, peer_mac, mac, 0x88B5, 100), 0);
+    driver_send(b, &tx, frame, frame_make(frame, bench_peer, mac, 0x88B5, 100), 0);
     bench_settle(b);
     assert_int_equal(b->sent_count, 4); /* unknown: the wire only */
     assert_int_equal(nic_received(b->nic), 0); /* counts frames of the wire */
@@ -265,11 +257,11 @@ spoofed_frames_stay_inside(void **state)
     pf_write(b, I82599_VLVF(0), I82599_VLVF_VIEN | 100);
     pf_write(b, I82599_VLVFB(0), 2);
     driver_tx(b, &tx, 1, 0, 32);
-    driver_send(b, &tx, frame, frame_make(frame, peer_mac, mac, 0x88B5, 100), 0);
-    driver_send(b, &tx, frame, frame_make(frame, peer_mac, other, 0x88B5, 100), 0); /* not its address */
-    frame_make(frame, peer_mac, mac, 0x88B5, 100);
+    driver_send(b, &tx, frame, frame_make(frame, bench_peer, mac, 0x88B5, 100), 0);
+    driver_send(b, &tx, frame, frame_make(frame, bench_peer, other, 0x88B5, 100), 0); /* not its address */
+    frame_make(frame, bench_peer, mac, 0x88B5, 100);
     driver_send(b, &tx, frame, frame_tag(frame, 96, 100), 0);
-    frame_make(frame, peer_mac, mac, 0x88B5, 100);
+    frame_make(frame, bench_peer, mac, 0x88B5, 100);
     driver_send(b, &tx, frame, frame_tag(frame, 96, 101), 0); /* not its VLAN */
     bench_settle(b);
     assert_int_equal(b->sent_count, 2);
@@ -292,12 +284,12 @@ a_vf_that_misbehaves_harms_no_other(void **state)
     unsigned delivered = 0;
     vf_mac(mac0, 0);
     vf_mac(mac1, 1);
-    driver_rx(b, &rx, 1, 0, 256, SRRCTL_VF);
+    driver_rx(b, &rx, 1, 0, 256, SRRCTL_DROP);
     driver_tx(b, &tx, 1, 0, 256);
     driver_rx(b, &evil_rx, 0, 1, 32, 2 | 1u << 25);
     for (unsigned i = 0; i < sizeof bad / sizeof bad[0] + 4; i++) {
         driver_tx(b, &evil_tx, 0, 0, 64);
-        driver_rx(b, &evil_rx, 0, 0, 32, SRRCTL_VF);
+        driver_rx(b, &evil_rx, 0, 0, 32, SRRCTL_DROP);
         if (i < sizeof bad / sizeof bad[0]) {
             driver_post(b, &evil_tx, bad[i].lo, bad[i].hi);
             driver_ring_bell(b, &evil_tx);
@@ -315,11 +307,11 @@ a_vf_that_misbehaves_harms_no_other(void **state)
         } else {
             vf_write(b, 0, I82599_VFSRRCTL(0), 5u << 25 | I82599_SRRCTL_DROP_EN);
         }
-        bench_receive(b, frame, frame_make(frame, mac0, peer_mac, 0x88B5, 100));
-        bench_receive(b, frame, frame_make(frame, broadcast, peer_mac, 0x88B5, 100));
-        bench_receive(b, frame, frame_make(frame, mac1, peer_mac, 0x88B5, 100));
+        bench_receive(b, frame, frame_make(frame, mac0, bench_peer, 0x88B5, 100));
+        bench_receive(b, frame, frame_make(frame, broadcast, bench_peer, 0x88B5, 100));
+        bench_receive(b, frame, frame_make(frame, mac1, bench_peer, 0x88B5, 100));
         unsigned sent = b->sent_count;
-        driver_send(b, &tx, frame, frame_make(frame, peer_mac, mac1, 0x88B5, 100), 0);
+        driver_send(b, &tx, frame, frame_make(frame, bench_peer, mac1, 0x88B5, 100), 0);
         bench_settle(b);
         assert_int_equal(b->sent_count, sent + 1);
         assert_memory_equal(b->sent[sent].bytes, frame, 100);
@@ -342,13 +334,13 @@ refused_dma_of_one_vf_is_its_own_problem(void **state)
     uint8_t frame[128], got[2048], mac[2][6];
     for (unsigned v = 0; v < 2; v++) {
         vf_mac(mac[v], v);
-        driver_rx(b, &rx[v], (int)v, 0, 32, SRRCTL_VF);
+        driver_rx(b, &rx[v], (int)v, 0, 32, SRRCTL_DROP);
     }
     bench_settle(b);
     b->refused_bdf = VF0;
     b->refused_to = UINT64_MAX;
     for (unsigned n = 0; n < 10; n++) {
-        bench_receive(b, frame, frame_make(frame, mac[n % 2], peer_mac, 0x88B5, 100));
+        bench_receive(b, frame, frame_make(frame, mac[n % 2], bench_peer, 0x88B5, 100));
     }
     bench_settle(b);
     for (unsigned n = 0; n < 5; n++) {
@@ -361,7 +353,7 @@ refused_dma_of_one_vf_is_its_own_problem(void **state)
 int
 main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, bench_teardown)
     const struct CMUnitTest tests[] = {
         CASE(functions_appear_at_offset_and_stride), CASE(vf_sees_only_its_own_queues),
         CASE(mailbox_hands_a_message_over_and_back), CASE(frames_reach_a_vf_with_its_own_requester_id),
