@@ -5,6 +5,7 @@
 The check runs small choices of these; `ctest -L long` runs every combination.
 """
 import argparse
+import base64
 import hashlib
 import json
 import os
@@ -169,7 +170,7 @@ def test_firmware(kind, cpus, model, more):
     """The firmware's tables, as the kernel and dmidecode read them."""
     archive = guest.base_archive()
     archive.program(str(guest.package("dmidecode") / "usr/sbin/dmidecode"))
-    found, _ = boot(kind, archive.write(guest.CACHE / "initramfs-firmware.cpio.gz"), ["firmware", "warnings"], cpus, model, more, quiet="loglevel=4")
+    found, _ = boot(kind, archive.write(guest.CACHE / "initramfs-firmware.cpio.gz"), ["firmware", "tables", "warnings"], cpus, model, more, quiet="loglevel=4")
     expect("the kernel's DMI line", True, "DMI: hvlab hvlab PC" in found["dmi"])
     listing = found["dmidecode"]
     for word in ("invalid", "wrong", "bad", "truncated", "broken", "<out of spec>"):
@@ -177,6 +178,13 @@ def test_firmware(kind, cpus, model, more):
     for line in ("System Information", "Processor Information", f"Core Count: {cpus}", "Size: 512 MB", "Maximum Capacity: 512 MB", "End Of Table"):
         expect(f"{line} in {listing}", True, line in listing)
     expect("the kernel's complaints about ACPI", "", found["acpi"])
+    with tempfile.TemporaryDirectory(prefix="hvlab-acpi-") as folder:
+        for name, text in found.items():
+            if name.startswith("table_"):
+                pathlib.Path(folder, name[6:]).write_bytes(base64.b64decode(text))
+        for words in (r"evaluate \_SB.PCI0._PRT", r"evaluate \_SB.PCI0._CRS", r"resources \_SB.PCI0"):
+            said = subprocess.run(["acpiexec", "-df", "-b", words, "DSDT", "FACP", "FACS"], cwd=folder, capture_output=True, text=True).stdout
+            expect(f"what ACPICA says to {words}", [], re.findall(r"ACPI (?:Error|Warning|Exception|BIOS).*", said))
     expect("the kernel's warnings", "", found["warnings"])
     say(f"{kind} {model} {cpus} cpus: {found['dmi'].splitlines()[-1].split('] ')[-1]}")
 
