@@ -45,6 +45,7 @@ static const struct option_row rows[] = {
     { "--cpu", "MODEL", TEXT, AT(machine.model), 0, 0, "processor, see `hvlab list cpus`; MODEL,+FEATURE,-FEATURE [intel-v3]", BOOTS },
     { "--no-vtx", "", FLAG, AT(no_vtx), 0, 0, "a machine without VT-x", BOOTS },
     { "--edu", "", FLAG, AT(board.edu), 0, 0, "QEMU's educational PCI device, for tests of DMA", BOOTS },
+    { "--console", "com1|virtio", CHOICE, AT(board.virtio_console), 0, 0, "where typed bytes go; virtio: plugs in hvc0 [com1]", BOOTS },
     { "--no-test-devices", "", FLAG, AT(board.no_test_devices), 0, 0, "without the ports and memory that test suites expect", BOOTS },
     { "--timing", "functional|approx", CHOICE, AT(machine.timing_approx), 0, 0, "how time is charged [functional]", BOOTS },
     { "--tier", "compiled|interpreter", CHOICE, AT(interpreter), 0, 0, "how functional timing runs code [compiled]", LOOKS },

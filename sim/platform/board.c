@@ -13,6 +13,7 @@
 #include "sim/platform/nvme.h"
 #include "sim/platform/test_devices.h"
 #include "sim/platform/vga.h"
+#include "sim/platform/virtio_console.h"
 
 struct board {
     struct fw_cfg *fw_cfg;
@@ -20,6 +21,7 @@ struct board {
     struct vga *vga;
     struct test_devices *test_devices;
     struct edu *edu;
+    struct virtio_console *console;
     struct disk *disk[BOARD_DRIVES_MAX];
     struct nvme *nvme[BOARD_DRIVES_MAX];
 };
@@ -39,6 +41,16 @@ drive_open(const char *text, char *error, unsigned error_size)
     memcpy(path, text, length);
     path[length] = 0;
     return disk_open(path, write, error, error_size);
+}
+
+static bool
+console_build(struct board *b, struct machine *m)
+{
+    b->console = virtio_console_new(m);
+    if (b->console) {
+        input_to(b->input, b->console);
+    }
+    return b->console != NULL;
 }
 
 static bool
@@ -65,7 +77,8 @@ board_new(struct machine *m, const struct board_config *config, char *error, uns
     if (b && (b->fw_cfg = fw_cfg_new(m)) && (b->input = input_new(m)) &&
         (!m->config.display_text || (b->vga = vga_new(m))) &&
         (config->no_test_devices || (b->test_devices = test_devices_new(m))) &&
-        (!config->edu || (b->edu = edu_new(m))) && drives_build(b, m, config, error, error_size)) {
+        (!config->edu || (b->edu = edu_new(m))) && (!config->virtio_console || console_build(b, m)) &&
+        drives_build(b, m, config, error, error_size)) {
         return b;
     }
     board_free(b);
@@ -84,6 +97,7 @@ board_free(struct board *b)
         vga_free(b->vga);
         fw_cfg_free(b->fw_cfg);
         edu_free(b->edu);
+        virtio_console_free(b->console);
         test_devices_free(b->test_devices);
         free(b);
     }
@@ -106,5 +120,8 @@ board_set_console(struct board *b, void (*output)(void *ctx, uint8_t byte), void
 {
     if (b->test_devices) {
         test_devices_set_console(b->test_devices, output, ctx);
+    }
+    if (b->console) {
+        virtio_console_set_output(b->console, output, ctx);
     }
 }

@@ -11,6 +11,7 @@
  *   test devices (test_devices.h)         unless 'no_test_devices'
  *   edu (edu.h)                           with 'edu'
  *   NVMe controllers (nvme.h)             one for every drive
+ *   virtio console (virtio_console.h)     with 'virtio_console'; typed bytes enter there, not at COM1
  */
 #ifndef SIM_PLATFORM_BOARD_H
 #define SIM_PLATFORM_BOARD_H
@@ -26,7 +27,7 @@ struct vga;
 enum { BOARD_DRIVES_MAX = 4 };
 
 struct board_config {
-    bool no_test_devices, edu;
+    bool no_test_devices, edu, virtio_console;
     const char *drive[BOARD_DRIVES_MAX]; /* "FILE" or "FILE,write" (disk.h: write_through) */
     unsigned drive_count;
     const struct board *like;            /* blank disks of that board's sizes instead of files, or NULL: for a machine_reset */
@@ -40,7 +41,7 @@ void board_free(struct board *);
 const struct vga *board_vga(const struct board *);
 /* Keys, mouse and typed bytes enter here. */
 struct input *board_input(struct board *);
-/* Where the debug console (port E9H) writes.  A pure observer. */
+/* Where the debug console (port E9H) and the virtio console write.  A pure observer. */
 void board_set_console(struct board *, void (*output)(void *ctx, uint8_t byte), void *ctx);
 
 #endif

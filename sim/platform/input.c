@@ -8,6 +8,7 @@
 #include "sim/base/state.h"
 #include "sim/machine.h"
 #include "sim/platform/platform.h"
+#include "sim/platform/virtio_console.h"
 
 enum { BAUD = 115200, BITS = 10, HEARTBEAT_NS = 10000000 };
 
@@ -15,6 +16,7 @@ struct input {
     struct machine *machine;
     struct event wire, heartbeat;
     bool listens;              /* the heart beats; follows from the event */
+    struct virtio_console *console; /* or NULL: COM1 */
     uint8_t bytes[INPUT_WIRE]; /* ring */
     uint32_t first, count;
 };
@@ -27,12 +29,21 @@ wire_arm(struct input *in, uint64_t now)
     event_arm(in->machine->events, &in->wire, now + (uint64_t)MACHINE_TSC_HZ * BITS / BAUD);
 }
 
+/* False: there is no room yet. */
+static bool
+offer(struct input *in, uint8_t byte)
+{
+    if (in->console) {
+        return virtio_console_input(in->console, byte);
+    }
+    return platform_console_ready(in->machine->platform) && platform_console_input(in->machine->platform, byte);
+}
+
 static void
 wire_fire(void *ctx, uint64_t now)
 {
     struct input *in = ctx;
-    if (in->count && platform_console_ready(in->machine->platform)) {
-        platform_console_input(in->machine->platform, in->bytes[in->first]);
+    if (in->count && offer(in, in->bytes[in->first])) {
         in->first = (in->first + 1) % INPUT_WIRE;
         in->count--;
     }
@@ -107,6 +118,12 @@ heartbeat_fire(void *ctx, uint64_t now)
 {
     struct input *in = ctx;
     event_arm(in->machine->events, &in->heartbeat, now + machine_ns_to_cycles(HEARTBEAT_NS));
+}
+
+void
+input_to(struct input *in, struct virtio_console *console)
+{
+    in->console = console;
 }
 
 void

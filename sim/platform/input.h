@@ -4,7 +4,7 @@
  * The caller applies events between rounds (machine_run returned), at a cycle
  * that it notes in the input log; applying the same events at the same cycles
  * gives the same machine.  Typed bytes wait in a wire of 115200 baud and enter
- * COM1 when its receiver has room, so that pasting loses nothing (up to
+ * COM1, or a virtio console, when it has room, so that pasting loses nothing (up to
  * INPUT_WIRE bytes).
  *
  * Somebody who listens for input keeps the machine alive: with input_listen an
@@ -19,6 +19,7 @@
 
 struct input;
 struct machine;
+struct virtio_console;
 
 enum { INPUT_WIRE = 4096, INPUT_EVENT_SIZE = 8 };
 
@@ -36,6 +37,7 @@ struct input_event {
 
 struct input *input_new(struct machine *); /* NULL: no host memory */
 void input_free(struct input *);           /* before machine_free */
+void input_to(struct input *, struct virtio_console *); /* typed bytes go there, not to COM1 */
 void input_listen(struct input *);         /* before the machine runs */
 void input_apply(struct input *, const struct input_event *);
 

@@ -38,7 +38,7 @@ typedef uint16_t pci_bdf; /* bus 15:8, device 7:3, function 2:0 */
 enum { PCI_CONFIG_SIZE = 4096, PCI_BARS = 6, PCI_SLOTS_MAX = 8 };
 
 /* Where the card goes: behind the root port. */
-enum { BDF_HOST_BRIDGE = 0x0000, BDF_TEST_DEVICE = 0x0028, BDF_EDU = 0x0030, BDF_ROOT_PORT = 0x00E0,
+enum { BDF_HOST_BRIDGE = 0x0000, BDF_TEST_DEVICE = 0x0028, BDF_EDU = 0x0030, BDF_VIRTIO_CONSOLE = 0x0038, BDF_ROOT_PORT = 0x00E0,
        BDF_SLOT_PORT = 0x00E8, BDF_CARD = 0x0100 };
 
 /* Configuration header (PCI Express Base Specification "Type 0 Configuration Space Header"). */

@@ -155,6 +155,28 @@ def test_reset(kind, cpus, model, more):
         say(f"{kind} {model} {cpus} cpus: comes up after resets by ACPI, keyboard controller and 0xCF9")
 
 
+def test_console(kind, cpus, model, more):
+    """hvc0 carries much out and a typed line in; recorded, it runs the same again."""
+    archive = guest.base_archive()
+    modules = guest.modules_for(kind, ("virtio_pci", "virtio_console"))
+    for module in modules:
+        archive.host_file(module, f"lib/modules/{module.name}")
+    archive.file("modules", "".join(f"/lib/modules/{m.name}\n" for m in modules).encode())
+    ramdisk = archive.write(guest.CACHE / f"initramfs-console-{kind}.cpio.gz")
+    with tempfile.TemporaryDirectory(prefix="hvlab-console-") as name:
+        folder = pathlib.Path(name)
+        script = folder / "script"
+        script.write_text("wait ready\ntype some words\\r\\n\n")
+        console = ("--console", "virtio", "--script", script, *more)
+        found, results = boot(kind, ramdisk, ["bulk", "warnings"], cpus, model, (*console, "--record", folder / "record"))
+        expect("what came through the console", found["sent"].split()[0], hashlib.sha256(found["bulk"].encode()).hexdigest())
+        expect("what was typed", "some words\n", found["typed"])
+        expect("the kernel's warnings", "", found["warnings"])
+        replay = subprocess.run([HVLAB, "replay", folder / "record", "--quiet"], capture_output=True, text=True)
+        expect(f"the replay: {replay.stderr}", 0, replay.returncode)
+        say(f"{kind} {model} {cpus} cpus: {len(found['bulk'])} bytes through hvc0, {results['virtual_ns'] / 1e9:.2f} virtual s, interrupts on {found['interrupts'].strip()} vectors")
+
+
 def test_programs(kind, cpus, model, more):
     found, results = boot(kind, sealed(kind, "programs"), ["programs"], cpus, model, more, memory="1G", limit="3000")
     environment = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C", "HOME": "/tmp"}
