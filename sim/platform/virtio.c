@@ -129,7 +129,8 @@ static bool
 ask_notification(struct virtio *v, unsigned queue)
 {
     const struct virtio_queue *q = &v->queue[queue];
-    if (v->features & VIRTIO_F_EVENT_IDX && !dma_write(v, q->device + VIRTQ_USED_RING + (uint64_t)VIRTQ_USED_ELEMENT * q->size, &q->next, 2)) {
+    uint64_t at = q->device + VIRTQ_USED_RING + (uint64_t)VIRTQ_USED_ELEMENT * q->size;
+    if (v->features & VIRTIO_F_EVENT_IDX && !dma_write(v, at, &q->next, 2)) {
         broken(v, queue);
         return false;
     }

@@ -11,9 +11,11 @@
  * makes the device broken, as the specification wants it: DEVICE_NEEDS_RESET in the status, a configuration interrupt,
  * nothing more until the driver resets it.  So does a queue whose index jumps by more than its size.
  *
- * Work is done 2 us after a notification; interrupts wait 5 us more, and with VIRTIO_F_EVENT_IDX a driver that has seen by then what
- * was given back (it polls) gets none: Linux takes a line that interrupts for nothing to be broken.  Left out: VIRTIO_PCI_CAP_PCI_CFG, the window to these registers in
- * configuration space, for software that cannot reach a BAR; packed rings, indirect descriptors (not offered).
+ * Work is done 2 us after a notification; interrupts wait 5 us more, and with VIRTIO_F_EVENT_IDX a driver that has seen by
+ * then what was given back (it polls) gets none: Linux takes a line that interrupts for nothing to be broken.
+ *
+ * Left out: VIRTIO_PCI_CAP_PCI_CFG, the window to these registers in configuration space, for software that cannot reach a
+ * BAR; packed rings and indirect descriptors (not offered).
  */
 #ifndef SIM_PLATFORM_VIRTIO_H
 #define SIM_PLATFORM_VIRTIO_H
