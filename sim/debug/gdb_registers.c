@@ -8,7 +8,7 @@
 #include "sim/cpu/cpu.h"
 #include "sim/cpu/x87/x87.h"
 
-enum kind { GPR, RIP, FLAGS, SELECTOR, ST, X87, XMM, MXCSR, YMMH, BASE, SYSTEM };
+enum kind { GPR, RIP, FLAGS, SELECTOR, ST, X87, XMM, MXCSR, YMMH, BASE, SYSTEM, FREE };
 
 static const struct { uint8_t kind, size; uint32_t index; } row[] = {
 #define FEATURE(name)
@@ -55,9 +55,37 @@ void gdb_register_get(struct cpu *c, unsigned number, uint8_t to[16])
     case MXCSR: value = c->mxcsr; break;
     case YMMH: memcpy(to, &c->ymm_high[index], 16); return;
     case BASE: value = c->seg[index].base; break;
-    case SYSTEM: memcpy(&value, (const char *)c + index, 8); break;
+    case SYSTEM: case FREE: memcpy(&value, (const char *)c + index, row[number].size); break;
     }
     memcpy(to, &value, 8);
+}
+
+static bool set_x87_control(struct cpu *c, unsigned index, uint64_t value)
+{
+    switch (index) {
+    case 0: x87_set_control(c, (uint16_t)value); return true;
+    case 1: x87_set_status(c, (uint16_t)value); return true;
+    case 2: x87_set_tags(c, (uint16_t)value); return true;
+    default: return false; /* where the last instruction was is for reading */
+    }
+}
+
+static bool set_mxcsr(struct cpu *c, uint64_t value)
+{
+    if (value >> 16) { /* reserved: LDMXCSR would fault */
+        return false;
+    }
+    c->mxcsr = (uint32_t)value;
+    return true;
+}
+
+static bool set_address(const struct cpu *c, void *field, uint64_t value)
+{
+    if (!cpu_canonical(c, value)) {
+        return false;
+    }
+    memcpy(field, &value, sizeof value);
+    return true;
 }
 
 bool gdb_register_set(struct cpu *c, unsigned number, const uint8_t from[16])
@@ -74,11 +102,27 @@ bool gdb_register_set(struct cpu *c, unsigned number, const uint8_t from[16])
     case ST: memcpy(x87_st(c, index), from, 10); return true;
     case XMM: memcpy(&c->xmm[index], from, 16); return true;
     case YMMH: memcpy(&c->ymm_high[index], from, 16); return true;
+    case X87: return set_x87_control(c, index, value);
+    case MXCSR: return set_mxcsr(c, value);
+    case FREE: return set_address(c, (char *)c + index, value);
+    case BASE: return (index == FS || index == GS) && set_address(c, &c->seg[index].base, value);
     default: return false;
     }
 }
 
 #define FLAG(name, bit) "<field name=\"" name "\" start=\"" bit "\" end=\"" bit "\"/>"
+
+static const char system_types[] =
+    "<flags id=\"cr0_flags\" size=\"8\">"
+    FLAG("PE", "0") FLAG("MP", "1") FLAG("EM", "2") FLAG("TS", "3") FLAG("ET", "4") FLAG("NE", "5") FLAG("WP", "16") FLAG("AM", "18")
+    FLAG("NW", "29") FLAG("CD", "30") FLAG("PG", "31")
+    "</flags><flags id=\"cr4_flags\" size=\"8\">"
+    FLAG("VME", "0") FLAG("PVI", "1") FLAG("TSD", "2") FLAG("DE", "3") FLAG("PSE", "4") FLAG("PAE", "5") FLAG("MCE", "6") FLAG("PGE", "7")
+    FLAG("PCE", "8") FLAG("OSFXSR", "9") FLAG("OSXMMEXCPT", "10") FLAG("UMIP", "11") FLAG("LA57", "12") FLAG("VMXE", "13")
+    FLAG("FSGSBASE", "16") FLAG("PCIDE", "17") FLAG("OSXSAVE", "18") FLAG("SMEP", "20") FLAG("SMAP", "21") FLAG("PKE", "22")
+    "</flags><flags id=\"efer_flags\" size=\"8\">"
+    FLAG("SCE", "0") FLAG("LME", "8") FLAG("LMA", "10") FLAG("NXE", "11") FLAG("SVME", "12") FLAG("FFXSR", "14")
+    "</flags>";
 
 /* Types that a feature's registers use. */
 static const char *types_of(const char *feature)
@@ -109,6 +153,9 @@ static const char *types_of(const char *feature)
                "<vector id=\"v2i64\" type=\"int64\" count=\"2\"/><union id=\"vec128\"><field name=\"v4_float\" type=\"v4f\"/>"
                "<field name=\"v2_double\" type=\"v2d\"/><field name=\"v16_int8\" type=\"v16i8\"/><field name=\"v4_int32\" type=\"v4i32\"/>"
                "<field name=\"v2_int64\" type=\"v2i64\"/><field name=\"uint128\" type=\"uint128\"/></union>";
+    }
+    if (!strcmp(feature, "org.hvlab.system")) {
+        return system_types;
     }
     return "";
 }
