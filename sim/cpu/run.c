@@ -628,7 +628,7 @@ static bool run_once(struct cpu *c, uint64_t until, bool one)
     if (c->now >= until && !one) {
         return true;
     }
-    if (core->stepping) {
+    if (core->stepping && core->debug.before) {
         core->debug.before(core->debug.ctx, c);
     }
     if (one || must_run_alone(c)) {

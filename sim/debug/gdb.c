@@ -325,9 +325,8 @@ static void continue_threads(struct gdb *g, const char *text)
     g->range_end = end;
 }
 
-static void detach(struct gdb *g)
+static void hang_up(struct gdb *g)
 {
-    gdb_send_text(&g->connection, "OK");
     if (g->connection.fd >= 0) {
         close(g->connection.fd);
     }
@@ -351,8 +350,8 @@ const char *gdb_command(struct gdb *g, const char *text)
     case '?': snprintf(g->reply, sizeof g->reply, "T%02xthread:%x;", GDB_SIGNAL_TRAP, g->current + 1); return g->reply;
     case 'c': case 'C': step_only(g, -1); return NULL;
     case 's': case 'S': step_only(g, (int)g->current); return NULL;
-    case 'D': detach(g); return NULL;
-    case 'k': g->killed = true; return NULL;
+    case 'D': gdb_send_text(&g->connection, "OK"); hang_up(g); return NULL;
+    case 'k': g->killed = true; hang_up(g); return NULL;
     default: break;
     }
     if (!strcmp(text, "QStartNoAckMode")) {

@@ -3,6 +3,7 @@ import json
 import pathlib
 import re
 import shutil
+import socket
 import struct
 import subprocess
 import unittest
@@ -11,6 +12,89 @@ import lab
 
 IMAGES = pathlib.Path(lab.HVLAB).resolve().parents[2] / "images"
 IMAGE = IMAGES / "hv-microkernel.elf"
+
+
+def multiboot(path, code):
+    """An image whose code starts in 32-bit mode at 0x10000c, behind a multiboot header."""
+    code = struct.pack("<III", 0x1BADB002, 0, 2**32 - 0x1BADB002) + code
+    header = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 3, 1, 0x10000C, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    segment = struct.pack("<8I", 1, 84, 0x100000, 0x100000, len(code), len(code), 5, 1)
+    path.write_bytes(header + segment + code)
+    return path
+
+
+class Remote:
+    """The debugger's side of the protocol, by hand."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("localhost", port), timeout=60)
+        self.have = b""
+        assert self.ask("QStartNoAckMode", acknowledged=True) == "OK"
+
+    def close(self):
+        self.socket.close()
+
+    def send(self, text):
+        self.socket.sendall(b"$" + text.encode() + b"#%02x" % (sum(text.encode()) & 255))
+
+    def answer(self):
+        while not (found := re.search(rb"\$([^#]*)#..", self.have)):
+            more = self.socket.recv(65536)
+            assert more, "hung up"
+            self.have += more
+        self.have = self.have[found.end():]
+        return found[1].decode()
+
+    def ask(self, text, acknowledged=False):
+        self.send(text)
+        said = self.answer()
+        if acknowledged:
+            self.socket.sendall(b"+")
+        return said
+
+
+class Protocol(lab.LabTest):
+    LOOP = bytes.fromhex("40" "a300900000" "ebf8")  # again: inc eax; mov [9000h], eax; jmp again
+
+    def start(self):
+        image = multiboot(self.folder / "loop.elf", self.LOOP)
+        self.booted = subprocess.Popen([lab.HVLAB, "boot", image, "--gdb", ":0", "--limit-time", "100000"], text=True, stderr=subprocess.PIPE)
+        self.addCleanup(self.booted.kill)
+        self.addCleanup(self.booted.stderr.close)
+        return int(re.search(r"target remote :(\d+)", self.booted.stderr.readline())[1])
+
+    def test_interrupt_detach_attach_again_and_kill(self):
+        port = self.start()
+        first = Remote(port)
+        self.assertEqual(first.ask("Z2,9000,4"), "OK")
+        for _ in range(3):
+            self.assertEqual(first.ask("vCont;c"), "T05thread:1;watch:9000;")
+        self.assertEqual(first.ask("z2,9000,4"), "OK")
+        first.send("vCont;c")
+        first.socket.sendall(b"\3")
+        self.assertEqual(first.answer(), "T02thread:1;")
+        self.assertEqual(first.ask("D"), "OK")
+        first.close()
+        second = Remote(port)
+        self.assertEqual(second.ask("?"), "T05thread:1;")
+        self.assertEqual(second.ask("Z1,10000c,1"), "OK")
+        self.assertEqual(second.ask("c"), "T05thread:1;hwbreak:;")
+        before = second.ask("p0")
+        self.assertEqual(second.ask("vCont;r10000c,100012:1"), "T05thread:1;")  # up to the jump
+        self.assertEqual(second.ask("p10"), "1200100000000000")
+        self.assertEqual(int.from_bytes(bytes.fromhex(second.ask("p0")), "little"), int.from_bytes(bytes.fromhex(before), "little") + 1)
+        second.send("k")
+        self.assertEqual(self.booted.wait(60), 130)
+        second.close()
+
+    def test_bad_packets_are_refused(self):
+        remote = Remote(self.start())
+        for text, want in (("Z2,9000,0", "E16"), ("Z4,ffffffffffffffff,2", "E16"), ("Z5,0,1", ""), ("Z3,,1", "E16"), ("P99=00", "E01"), ("P0=1", "E01"),
+                           ("M9000,4:11", "E16"), ("T7", "E01"), ("Hg7", "E01"), ("qXfer:features:read:target.xml:fffffff,10", "l"), ("vMustReplyEmpty", "")):
+            self.assertEqual(remote.ask(text), want, text)
+        remote.send("k")
+        self.booted.wait(60)
+        remote.close()
 
 
 @unittest.skipUnless(shutil.which("gdb"), "gdb is not installed")
@@ -161,11 +245,7 @@ class Log(lab.LabTest):
 
     def test_a_triple_fault_shows_state_code_and_the_way_there(self):
         code = bytes.fromhex("b878563412" "bc00900000" "0f0b")  # mov eax, 12345678h; mov esp, 9000h; ud2 (no IDT)
-        code = struct.pack("<III", 0x1BADB002, 0, 2**32 - 0x1BADB002) + code  # a multiboot header in front
-        header = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 3, 1, 0x10000C, 52, 0, 0, 52, 32, 1, 0, 0, 0)
-        segment = struct.pack("<8I", 1, 84, 0x100000, 0x100000, len(code), len(code), 5, 1)
-        image = self.folder / "fault.elf"
-        image.write_bytes(header + segment + code)
+        image = multiboot(self.folder / "fault.elf", code)
         done, _ = self.boot("-d", "int,branches", image=image)
         self.assertEqual(done.returncode, 3, done.stderr)
         for words in ("rax 0000000012345678", "rsp 0000000000009000", "> 0000000000100016  0f 0b  ud2", "exception cpu=0 vector=6",
