@@ -34,6 +34,8 @@ nvme_host_failed(struct nvme *n, uint16_t status)
     return status;
 }
 
+enum { DEVICE_CONTROL = 8, INITIATE_FLR = 1 << 15 }; /* of the PCI Express capability */
+
 /* --- enable, reset, shutdown ---------------------------------------------------------- */
 
 static void
@@ -193,10 +195,24 @@ bar_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
     }
 }
 
+/* PCI Express Base Specification "Function Level Reset (FLR)"; what was flushed or acknowledged is on the disk. */
+static void
+function_reset(struct nvme *n)
+{
+    controller_reset(n);
+    n->cc = n->aqa = 0;
+    n->asq = n->acq = 0;
+    msix_reset(&n->msix);
+    pci_function_reset(n->machine->pci, &n->function);
+}
+
 static void
 config_written(void *ctx, unsigned offset, unsigned size)
 {
     struct nvme *n = ctx;
+    if (pci_get(&n->function, n->express + DEVICE_CONTROL, 2) & INITIATE_FLR) {
+        function_reset(n);
+    }
     msix_config_written(&n->msix, offset, size);
     nvme_queue_interrupts(n); /* MSI-X on or off */
 }
@@ -312,14 +328,15 @@ nvme_state(void *ctx, struct state *s)
 static void
 express_init(struct nvme *n)
 {
-    enum { SIZE = 0x3C, FLAGS = 2, DEVICE_CAP = 4, DEVICE_CONTROL = 8, LINK_CAP = 12, LINK_CONTROL = 16, LINK_STATUS = 18,
-           VERSION_2 = 2, INTEGRATED = 9 << 4, LINK_8GT_X4 = 3 | 4 << 4, RBER = 1 << 15 };
+    enum { SIZE = 0x3C, FLAGS = 2, DEVICE_CAP = 4, LINK_CAP = 12, LINK_CONTROL = 16, LINK_STATUS = 18,
+           VERSION_2 = 2, INTEGRATED = 9 << 4, LINK_8GT_X4 = 3 | 4 << 4, RBER = 1 << 15, FLR = 1 << 28 };
     struct pci_function *f = &n->function;
     bool integrated = f->bdf >> 8 == 0;
     unsigned cap = pci_add_capability(f, PCI_CAP_EXPRESS, SIZE);
     pci_set(f, cap + FLAGS, 2, VERSION_2 | (integrated ? INTEGRATED : 0));
-    pci_set(f, cap + DEVICE_CAP, 4, RBER | 1); /* 256-byte payloads */
-    pci_set_writable(f, cap + DEVICE_CONTROL, 2, 0x78FF);
+    n->express = (uint16_t)cap;
+    pci_set(f, cap + DEVICE_CAP, 4, FLR | RBER | 1); /* 256-byte payloads */
+    pci_set_writable(f, cap + DEVICE_CONTROL, 2, INITIATE_FLR | 0x78FF);
     if (!integrated) {
         pci_set(f, cap + LINK_CAP, 4, LINK_8GT_X4);
         pci_set_writable(f, cap + LINK_CONTROL, 2, 0x00FB);

@@ -58,6 +58,7 @@ struct nvme_error {
 };
 
 struct nvme {
+    uint16_t express;    /* offset of the PCI Express capability */
     struct machine *machine;
     unsigned index;
     struct disk *disk;

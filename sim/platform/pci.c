@@ -313,6 +313,16 @@ pci_config_write(struct pci *pci, pci_bdf bdf, unsigned offset, unsigned size, u
     }
 }
 
+void
+pci_function_reset(struct pci *pci, struct pci_function *f)
+{
+    for (unsigned i = 0; i < PCI_CONFIG_SIZE; i++) {
+        f->config[i] &= (uint8_t)~f->writable[i];
+    }
+    bars_update(pci, f);
+    pci_intx_update(pci, f);
+}
+
 /* ECAM (PCI Express Base Specification "PCI Express Enhanced Configuration
  * Access Mechanism"): bus 27:20, device 19:15, function 14:12, register 11:0. */
 static uint64_t

@@ -97,6 +97,9 @@ void pci_state(struct pci *, struct state *);
 /* One function's configuration, for owners of virtual functions. */
 void pci_function_state(struct pci *, struct pci_function *, struct state *);
 
+/* Function-level reset: what software can write in the configuration space becomes 0 (BARs, command, device control). */
+void pci_function_reset(struct pci *, struct pci_function *);
+
 /* Address space for a BAR that is not in the header (SR-IOV VF BARs): what
  * firmware would assign. 'size' is a power of two [bytes]; 'wide': from the 64-bit window. */
 uint64_t pci_mmio_alloc(struct pci *, uint64_t size, bool wide);

@@ -500,6 +500,50 @@ a_saved_controller_goes_on_with_commands_in_flight(void **unused)
     unplug(&d);
 }
 
+static unsigned
+capability(struct driver *d, uint8_t id)
+{
+    unsigned at = pci_config_read(d->m->pci, BDF_NVME, PCI_CAPABILITIES, 1);
+    while (at && pci_config_read(d->m->pci, BDF_NVME, at, 1) != id) {
+        at = pci_config_read(d->m->pci, BDF_NVME, at + 1, 1);
+    }
+    return at;
+}
+
+static void
+a_function_level_reset_leaves_the_disk_and_nothing_else(void **unused)
+{
+    (void)unused;
+    struct driver d = ready();
+    enum { DEVICE_CAP = 4, DEVICE_CONTROL = 8, FLR = 1 << 28, INITIATE = 1 << 15, MSIX_ON = 1 << 15 };
+    unsigned express = capability(&d, PCI_CAP_EXPRESS), msix = capability(&d, PCI_CAP_MSIX);
+    uint32_t bar = pci_config_read(d.m->pci, BDF_NVME, PCI_BAR0, 4);
+    assert_true(pci_config_read(d.m->pci, BDF_NVME, express + DEVICE_CAP, 4) & FLR);
+    uint8_t sector[512];
+    memset(sector, 0x5A, sizeof sector);
+    mem_write(d.m->mem, PAGE, sector, sizeof sector);
+    assert_int_equal(run(&d, 1, COMMAND(NVME_IO_WRITE, 1, [6] = PAGE, [10] = 7)).status, 0);
+    submit(&d, 1, COMMAND(NVME_IO_WRITE, 1, [6] = PAGE, [10] = 9)); /* is lost */
+    pci_config_write(d.m->pci, BDF_NVME, msix + 2, 2, MSIX_ON);
+    pci_config_write(d.m->pci, BDF_NVME, express + DEVICE_CONTROL, 2, INITIATE);
+    assert_int_equal(pci_config_read(d.m->pci, BDF_NVME, express + DEVICE_CONTROL, 2), 0);
+    assert_int_equal(pci_config_read(d.m->pci, BDF_NVME, PCI_COMMAND, 2) & (PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER), 0);
+    assert_int_equal(pci_config_read(d.m->pci, BDF_NVME, msix + 2, 2) & MSIX_ON, 0);
+    settle(&d);
+    pci_config_write(d.m->pci, BDF_NVME, PCI_BAR0, 4, bar);
+    pci_config_write(d.m->pci, BDF_NVME, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    assert_int_equal(rd32(d.m, d.bar + NVME_CC), 0);
+    assert_int_equal(rd32(d.m, d.bar + NVME_CSTS), 0);
+    assert_true(rd64(d.m, d.bar + NVME_ASQ) == 0);
+    enable(&d);
+    create_queues(&d, false);
+    assert_int_equal(run(&d, 1, COMMAND(NVME_IO_READ, 1, [6] = PAGE + 4096, [10] = 7)).status, 0);
+    assert_memory_equal(mem_ram(d.m->mem, PAGE + 4096), mem_ram(d.m->mem, PAGE), 512);
+    assert_int_equal(run(&d, 1, COMMAND(NVME_IO_READ, 1, [6] = PAGE + 4096, [10] = 9)).status, 0);
+    assert_int_equal(*mem_ram(d.m->mem, PAGE + 4096), 0);
+    unplug(&d);
+}
+
 int
 main(void)
 {
@@ -517,6 +561,7 @@ main(void)
         cmocka_unit_test(a_command_can_be_aborted_before_its_medium_answers),
         cmocka_unit_test(deleting_a_queue_aborts_what_it_holds),
         cmocka_unit_test(queues_that_cannot_be_reached_are_fatal_until_reset),
+        cmocka_unit_test(a_function_level_reset_leaves_the_disk_and_nothing_else),
         cmocka_unit_test(a_saved_controller_goes_on_with_commands_in_flight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
