@@ -15,11 +15,15 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 CACHE = ROOT / "build/linux"
 KERNELS = {"cloud": "linux-image-cloud-amd64", "generic": "linux-image-amd64"}
+METAS = {**dict.fromkeys(KERNELS.values(), "linux-image"), "xen-system-amd64": "xen-hypervisor"}  # packages that only name the current one
 DISK_MODULES = ("nvme", "crc32c_generic", "ext4")  # crc32c is asked for by alias
+SELF_TESTS = ("test_user_copy", "test_static_keys", "test_bpf", "raid6_pq", "xor", "crct10dif_pclmul", "crc32_pclmul", "crc32c_intel", "ghash_clmulni_intel",
+              "aesni_intel", "sha1_ssse3", "sha256_ssse3", "sha512_ssse3", "chacha_x86_64", "poly1305_x86_64", "nhpoly1305_avx2", "nhpoly1305_sse2",
+              "curve25519_x86_64", "blake2s_x86_64", "des3_ede_x86_64", "camellia_aesni_avx2", "serpent_avx2", "blowfish_x86_64", "sm4_aesni_avx2_x86_64")
 
 
 def package(name):
-    """Folder with the unpacked package 'name' (or the one a kernel's meta package depends on)."""
+    """Folder with the unpacked package 'name' (or the one a meta package depends on)."""
     folder = CACHE / name
     if folder.exists():
         return folder
@@ -30,9 +34,9 @@ def package(name):
     wanted = name
     if subprocess.run(["apt-cache", "show", name], capture_output=True).returncode:  # no lists on this machine yet
         subprocess.run([*(["sudo"] if os.getuid() else []), "apt-get", "update", "-qq"], check=False)
-    if name in KERNELS.values():
+    if name in METAS:
         depends = subprocess.run(["apt-cache", "depends", name], capture_output=True, text=True, check=True).stdout
-        wanted = re.search(r"Depends: (linux-image-\S+)", depends)[1]
+        wanted = re.search(rf"Depends: ({METAS[name]}-\S+)", depends)[1]
     done = subprocess.run(["apt-get", "download", "-q", wanted], cwd=part, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"cannot fetch Debian's package {wanted}: {done.stderr.strip()} (is there a network? `apt-get update`?)")
@@ -131,13 +135,13 @@ def base_archive():
     return archive
 
 
-def initramfs(kind="cloud"):
-    """The small one: BusyBox, and the disk modules if the kernel needs them."""
-    path = CACHE / f"initramfs-{kind}.cpio.gz"
+def initramfs(kind="cloud", names=DISK_MODULES, what=""):
+    """The small one: BusyBox, and the modules 'names' if the kernel needs them."""
+    path = CACHE / f"initramfs-{kind}{what}.cpio.gz"
     if path.exists() and path.stat().st_mtime > max((HERE / name).stat().st_mtime for name in ("init", "guest.py")):
         return path
     archive = base_archive()
-    modules = modules_for(kind) if kind != "cloud" else []
+    modules = modules_for(kind, names) if kind != "cloud" else []
     for module in modules:
         archive.host_file(module, f"lib/modules/{module.name}")
     if modules:

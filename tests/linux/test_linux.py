@@ -6,6 +6,7 @@ The check runs small choices of these; `ctest -L long` runs every combination.
 """
 import argparse
 import base64
+import gzip
 import hashlib
 import json
 import os
@@ -65,15 +66,15 @@ def sealed(kind, what):
     return archive.write(path)
 
 
-def boot(kind, ramdisk, words, cpus=1, model=None, more=(), quiet="quiet", limit="300", memory="512M"):
-    """(sections, results) of one boot that must end in a power-off."""
+def boot(kind, ramdisk, words, cpus=1, model=None, more=(), quiet="quiet", limit="300", memory="512M", image=None):
+    """(sections, results) of one boot that must end in a power-off; 'image' is hvlab's command line for it unless it is the kernel itself."""
     with tempfile.TemporaryDirectory(prefix="hvlab-linux-") as folder:
         results, console = pathlib.Path(folder, "results.json"), pathlib.Path(folder, "console")
-        command = [HVLAB, "boot", guest.kernel(kind), "--initrd", ramdisk, "--append", f"console=ttyS0 {quiet} -- {' '.join(words)}",
-                   "--memory", memory, "--cpus", cpus, "--limit-time", limit, "--serial", f"file:{console}", "--results", results,
+        image = image or (guest.kernel(kind), "--initrd", ramdisk, "--append", f"console=ttyS0 {quiet} -- {' '.join(words)}")
+        command = [HVLAB, "boot", *image, "--memory", memory, "--cpus", cpus, "--limit-time", limit, "--serial", f"file:{console}", "--results", results,
                    *(["--cpu", model] if model else []), *more]
         done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=3000)
-        text = console.read_text(errors="replace") if console.exists() else ""
+        text = console.read_bytes().decode(errors="replace") if console.exists() else ""  # with all its CRs
         if done.returncode != 0 or "guest: done" not in text:
             sys.exit(f"FAILED ({done.returncode}): {' '.join(str(c) for c in command)}\n{done.stderr}\n...{text[-3000:]}")
         return guest.sections(text), json.loads(results.read_text())
@@ -309,6 +310,40 @@ def test_shell(kind, cpus, model, more):
     say(f"{kind} {model} {cpus} cpus: the shell answers, and again in a replay")
 
 
+XEN_WARNINGS = ("Grant table initialized", "spinlock event irq", "hpet_acpi_add: no address or irqs", "TSC doesn't count with P0")  # on silicon too
+
+
+def test_xen(kind, cpus, model, more):
+    """Xen, behind the BIOS, and the kernel as its first domain."""
+    with tempfile.TemporaryDirectory(prefix="hvlab-xen-") as folder:
+        xen, kernel = pathlib.Path(folder, "xen.elf"), guest.kernel(kind)
+        xen.write_bytes(gzip.decompress(next((guest.package("xen-system-amd64") / "boot").glob("xen-*.gz")).read_bytes()))
+        image = (xen, "--bios", "--append", "com1=115200,8n1 console=com1 dom0_mem=300M noreboot",
+                 "--module", f"{kernel}=kernel console=hvc0 quiet -- hello warnings", "--module", f"{guest.initramfs(kind)}=initrd")
+        found, results = boot(kind, None, (), cpus, model, more, memory="1G", image=image)
+    expect("processors", f"{cpus}\n", found["processors"])
+    expect("the first domain's warnings", [], [line for line in found["warnings"].splitlines() if not any(known in line for known in XEN_WARNINGS)])
+    say(f"Xen, {kind} {model} {cpus} cpus: {results['instructions'] / 1e6:.0f} M instructions, {results['state_hash']}")
+
+
+def test_upset(kind, cpus, model, more):
+    """The kernel's own tests, its code rewritten under it, processors that leave, sleep: no complaint."""
+    if kind == "cloud":
+        sys.exit("upset: the cloud kernel has neither sleep nor those modules; --kernel generic")
+    words = ["hotplug", "tracing", "naps", "self_tests", "warnings"]
+    found, results = boot(kind, guest.initramfs(kind, guest.SELF_TESTS, "-self-tests"), words, cpus, model, more, limit="600")
+    online = "0\n" if cpus == "1" else f"0-{int(cpus) - 1}\n"
+    expect("hotplug", ("0\n" + online) * 3, found["hotplug"])
+    expect("probes", ["here hit", "back hit"], re.findall(".* hit", found["tracing"]))
+    expect("naps", online * 2 + "2\n", found["naps"])
+    expect("modules", "", found["modules"])
+    expect("algorithms", "selftest     : passed\n", found["algorithms"])
+    for claim in ("test_user_copy: tests passed", "0 FAILED", "recovery algorithm"):
+        expect(claim, True, claim in found["said"])
+    expect("the kernel's warnings", [], [line for line in found["warnings"].splitlines() if not re.search("test_user_copy|test_bpf|no symbol version", line)])
+    say(f"{kind} {model} {cpus} cpus: hot-plug, tracing, sleep and self tests; {results['instructions'] / 1e9:.1f} G instructions, {results['state_hash']}")
+
+
 def test_tiers(kind, cpus, model, more):
     """All tiers in step over whole boots, compared every million cycles."""
     initrd = guest.initramfs(kind)
@@ -333,6 +368,10 @@ def everything():
             test_looks("cloud", cpus, model, ())
             test_shell("cloud", cpus, model, ())
     test_tools("cloud", "1", None, ())
+    for model in ("intel-v3", "amd-v3"):
+        for cpus in ("1", "4"):
+            test_xen("generic", cpus, model, ())
+        test_upset("generic", "4", model, ())
 
 
 def main():
