@@ -139,12 +139,12 @@ class Gdb(lab.LabTest):
     def test_what_the_debugger_changes_is_changed(self):
         said, _ = self.debug("hbreak hv_log", "continue", "set $rax = 0x1122334455667788", "print/x $rax", "set $xmm3.v2_int64[1] = 7",
                              "print $xmm3.v2_int64", "set {int}0x9000 = 305419896", "x/wx 0x9000", "set $cr3 = 0", "set $mxcsr = 0x1f81",
-                             "print/x $mxcsr", "set $gs_base = 0x1234", "print $gs_base", "print $cr0 & 0x80000001", "print $pkru", "delete", "continue")
+                             "print/x $mxcsr", "set $gs_base = 0x1234", "print $gs_base", "print $cr0 & 0x80000001", "print $pkru", "info registers", "delete", "continue")
         self.assertIn("$1 = 0x1122334455667788", said)
         self.assertIn("$2 = {0, 7}", said)
         self.assertRegex(said, r"0x9000:\s+0x12345678")
         self.assertIn("Could not write register", said)
-        for words in ("$3 = 0x1f81", "$4 = 4660", "$5 = 2147483649", "$6 = 0"):
+        for words in ("$3 = 0x1f81", "$4 = 4660", "$5 = 2147483649", "$6 = 0", "debugctl ", "[ PE MP ET NE WP PG ]"):
             self.assertIn(words, said)
 
     def test_stepping_through_a_thousand_instructions_changes_nothing(self):
