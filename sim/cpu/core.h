@@ -82,6 +82,7 @@ struct core {
     bool alone;              /* the dispatcher runs exactly one instruction */
     bool step_next;          /* the next instruction must be run so */
     bool stamp_break;        /* stamp_now was picked with execution breakpoints: jumps go through the dispatcher */
+    unsigned branch;         /* ... and what branch it is; while pmu_steps [enum branch_type] */
     uint64_t sequential;     /* rip behind the instruction that was run alone */
     uint8_t branch_code[CORE_CODE_MAX]; /* its bytes, when only branches trap; else none */
     unsigned branch_size;
@@ -141,6 +142,7 @@ void core_charge(struct cpu *c, unsigned remaining);
 void core_book(struct cpu *c);
 /* hooks.c: the instruction or delivery ended so; tells the debugger if it met a watch. */
 void core_watch_settle(struct cpu *c, enum exec_result result);
+void core_forget_jumps(struct cpu *c);
 void core_forget_block(struct cpu *c); /* its records go away; its bucket is kept */
 void core_run_one(struct cpu *c, const struct insn *r);
 /* The same for the next 'count' instructions (1 or more) or as many as there is room for; returns the record behind them. */

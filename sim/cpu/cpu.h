@@ -25,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sim/cpu/system/pmu_state.h"
 #include "sim/cpu/x87/state.h"
 
 struct apic;
@@ -202,7 +203,7 @@ struct cpu {
         uint64_t spec_ctrl;
         uint64_t mcg_status, mcg_ctl, mc_bank[32][4]; /* CTL, STATUS, ADDR, MISC */
         uint64_t perf_ctl, clock_modulation, therm_interrupt;  /* Intel */
-        uint64_t perf_evtsel[4], perf_ctr[4], syscfg, hwcr, top_mem, top_mem2, nb_cfg, osvw[2]; /* AMD, and the next */
+        uint64_t syscfg, hwcr, top_mem, top_mem2, nb_cfg, osvw[2]; /* AMD, and the next */
         uint64_t ls_cfg, dc_cfg, cu_cfg, de_cfg, cu_cfg2, bp_cfg;
     } msr;
     uint8_t activity;          /* [enum activity] */
@@ -217,10 +218,12 @@ struct cpu {
         uint64_t state;        /* [enum monitor_state] */
         uint8_t bytes[64];     /* of the line when MONITOR armed it */
     } monitor;
+    struct pmu pmu;            /* performance monitoring */
 
     /* --- bookkeeping */
     uint64_t now;              /* this processor's time [cycle]; exact outside the hot core */
     uint64_t instructions;     /* retired [count]; exact outside the hot core */
+    uint64_t halted;           /* of 'now', not ACTIVE [cycle] */
     uint32_t attention;        /* [ATTN_*] */
     struct fault fault;        /* valid after EXEC_FAULT */
     uint64_t vtx_tsc_offset;   /* added to the TSC in non-root operation by VMX */
@@ -229,6 +232,9 @@ struct cpu {
     uint8_t break_code, break_data, break_port; /* enabled breakpoints by kind [bit n: DRn]; follow from DR7, CR4.DE */
     uint8_t break_hits;        /* breakpoints the running instruction has hit */
     bool watched;              /* somebody outside watches memory (core_hooks.h); not saved */
+    bool pmu_counts;           /* some counter counts; follows from the registers of pmu */
+    bool pmu_steps;            /* ... something that is only seen instruction by instruction */
+    struct pmu_use pmu_use[PMU_COUNTERS];
     bool trap_decided;         /* the running instruction (SYSCALL, SYSRET) has itself seen to the single-step trap */
     bool single_step;          /* look at events after every instruction (monitor trap flag); set by vtx */
 
@@ -240,7 +246,7 @@ struct cpu {
     uint64_t *bucket_cycles;   /* [1/16 cycle in timing mode] per attribution bucket; owned by sim/time */
 };
 
-/* --- life (run.c) --------------------------------------------------------- */
+/* --- life (life.c, run.c) --------------------------------------------------------- */
 
 struct cpu *cpu_new(struct machine *, unsigned index);
 void cpu_free(struct cpu *);

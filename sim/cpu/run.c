@@ -20,6 +20,7 @@
 #include "sim/cpu/exec/forms.h"
 #include "sim/cpu/mmu/mmu.h"
 #include "sim/cpu/sse/ieee.h"
+#include "sim/cpu/system/pmu.h"
 #include "sim/cpu/system/system.h"
 #include "sim/cpu/model/model.h"
 #include "sim/machine.h"
@@ -225,7 +226,7 @@ void core_observed(struct cpu *c, struct insn *r)
 
 /* --- finding blocks --------------------------------------------------------------------------- */
 
-static void forget_jumps(struct cpu *c)
+void core_forget_jumps(struct cpu *c)
 {
     struct core *core = c->core;
 
@@ -250,7 +251,7 @@ static void stamp_find(struct cpu *c)
     }
     if (way == STAMP_WAYS) {
         if (core->stamp_last == STAMP_LAST) {
-            forget_jumps(c);
+            core_forget_jumps(c);
         }
         way = set->next++ % STAMP_WAYS;
         set->epoch[way] = core->stamp_epoch;
@@ -401,6 +402,7 @@ static void step_from(struct cpu *c, struct insn *r, bool one)
 
     for (;;) {
         core->result = EXEC_OK;
+        core->branch = c->pmu_steps ? form_branch_type(r) : BRANCH_NONE;
         r = core_run_stretch(c, r, one ? 1 : within_budget(c, r->remaining));
         core->sequential = core_rip(c, c->code_page + r[-1].offset + r[-1].length);
         if (!core->fell) { /* left: rip and costs are settled */
@@ -551,14 +553,19 @@ static void run_alone(struct cpu *c)
     }
     unsigned token = cpu_event_step_begin(c);
     core->sequential = c->rip;
+    core->branch = BRANCH_NONE;
     core_branch_note(c);
+    uint64_t from = c->rip;
     run_blocks(c, true);
+    if (core->branch) {
+        pmu_branch(c, core->branch, from, core->result, c->rip != core->sequential);
+    }
     cpu_event_step_end(c, token, core->result, core_branched(c));
 }
 
 static bool must_run_alone(struct cpu *c)
 {
-    return c->core->stepping || c->core->step_next || cpu_event_must_step(c) ||
+    return c->core->stepping || c->core->step_next || c->pmu_steps || cpu_event_must_step(c) ||
            (c->break_code && cpu_breakpoint_in_page(c, core_fetch_linear(c)));
 }
 
@@ -574,12 +581,17 @@ static void idle_until(struct cpu *c, uint64_t until)
         c->bucket_cycles[BUCKET_IDLE] += cycles;
     }
     c->now += cycles;
+    c->halted += cycles;
 }
 
 /* What the look-up charges (a wake-up, a VM exit) becomes time. */
 static enum exec_result look(struct cpu *c)
 {
+    uint64_t from = c->rip;
     enum exec_result result = cpu_look(c);
+    if (c->pmu_steps && result == EXEC_JUMP) {
+        pmu_event_taken(c, from);
+    }
     core_book(c);
     return result;
 }
@@ -588,6 +600,9 @@ static uint64_t next_boundary(struct cpu *c, uint64_t until)
 {
     const struct vtx_ops *vtx = c->machine->vtx;
 
+    if (c->pmu_counts && c->activity == ACTIVE) {
+        until = pmu_boundary(c, until);
+    }
     if (!c->nonroot || !vtx) {
         return until;
     }
@@ -645,7 +660,11 @@ static bool run_once(struct cpu *c, uint64_t until, bool one)
         core_watch_settle(c, core->result);
     }
     if (core->result == EXEC_FAULT) {
+        uint64_t from = c->rip;
         core->result = cpu_deliver(c);
+        if (c->pmu_steps && core->result == EXEC_JUMP) {
+            pmu_event_taken(c, from);
+        }
         core_book(c);
         if (core->watch_met) {
             core_watch_settle(c, core->result);
@@ -683,115 +702,4 @@ void cpu_wait(struct cpu *c, uint64_t cycles)
     c->budget -= (int64_t)cycles;
     core->booked = c->budget;
     core->leave = true; /* what is left of the block may not fit any more */
-}
-
-/* --- life -------------------------------------------------------------------------------------------------- */
-
-static bool core_new(struct cpu *c)
-{
-    struct core *core = calloc(1, sizeof *core);
-
-    c->core = core;
-    c->jump = calloc(JUMP_ENTRIES, sizeof *c->jump);
-    if (!core || !c->jump || !timing_cpu_new(c)) {
-        return false;
-    }
-    if (!c->bucket_cycles) {
-        c->bucket_cycles = core->own_buckets = calloc(BUCKET_MAX, sizeof *core->own_buckets);
-    }
-    forget_jumps(c);
-    core->jit = code_cache_jit(c->machine->code);
-    core->chain = true;
-    core->bucket = BUCKET_OTHER;
-    core->timed = c->machine->timing != NULL;
-    return c->bucket_cycles != NULL;
-}
-
-struct cpu *cpu_new(struct machine *m, unsigned index)
-{
-    struct cpu *c = aligned_alloc(64, (sizeof *c + 63) & ~63ul);
-
-    if (!c) {
-        return NULL;
-    }
-    memset(c, 0, sizeof *c);
-    c->machine = m;
-    c->index = index;
-    c->now = m->now;
-    if (!code_cache_open(m) || !core_new(c) || !mmu_new(c) || !apic_new(c) || (m->vtx && !m->vtx->cpu_new(c))) {
-        cpu_free(c);
-        return NULL;
-    }
-    ieee_assert_host();
-    cpu_reset(c, false);
-    return c;
-}
-
-void cpu_free(struct cpu *c)
-{
-    if (!c) {
-        return;
-    }
-    struct machine *m = c->machine;
-    bool last = true;
-    if (m->vtx && c->vmx) {
-        m->vtx->cpu_free(c);
-    }
-    apic_free(c);
-    mmu_free(c);
-    if (c->core && c->core->own_buckets) {
-        c->bucket_cycles = NULL;
-        free(c->core->own_buckets);
-    }
-    timing_cpu_free(c);
-    free(c->jump);
-    free(c->core);
-    c->core = NULL;
-    for (unsigned i = 0; i < MACHINE_CPUS_MAX; i++) {
-        if (m->cpu[i] == c) {
-            m->cpu[i] = NULL;
-        }
-        last = last && !m->cpu[i];
-    }
-    if (last) {
-        code_cache_free(m);
-    }
-    free(c);
-}
-
-void cpu_reset(struct cpu *c, bool init)
-{
-    apic_reset(c, init);
-    cpu_system_reset(c, init);
-    mmu_reset(c);
-    if (c->machine->vtx) {
-        c->machine->vtx->cpu_reset(c, init);
-    }
-}
-
-void cpu_state(struct cpu *c, struct state *s)
-{
-    cpu_system_state(c, s);
-    STATE_VISIT(s, c->core->fraction);
-    if (state_mode(s) == STATE_SAVE) {
-        core_forget_block(c);
-    }
-    uint32_t bucket = c->block && c->core->timed ? c->block->bucket : c->core->bucket;
-    STATE_VISIT(s, bucket);
-    apic_state(c, s);
-    mmu_state(c, s);
-    if (c->machine->vtx) {
-        c->machine->vtx->cpu_state(c, s);
-    }
-    if (state_mode(s) != STATE_HASH) { /* the jump cache decides when code is translated again, */
-        forget_jumps(c);               /* so it must be as empty behind a save as behind a load */
-        c->core->middle.entry = NULL;
-        c->core->stamp_epoch = 0;      /* and no stamp from before may be in use */
-    }
-    if (state_is_load(s)) {
-        c->block = NULL;
-        c->core->bucket = bucket < BUCKET_MAX ? bucket : BUCKET_OTHER;
-        c->core->fraction &= (1u << TIME_UNIT_SHIFT) - 1;
-        code_cache_drop_all(c->machine);
-    }
 }

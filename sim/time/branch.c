@@ -42,8 +42,10 @@ time_branch(struct cpu *c, uint64_t rip, uint64_t target, enum branch_kind kind,
     case BRANCH_INDIRECT: right = predict_target(p, rip, target); break;
     case BRANCH_RETURN: right = predict_return(p, target); break;
     }
-    if (!right)
+    if (!right) {
+        c->time->events[TIME_MISPREDICTS]++;
         time_pay(c, time_bucket(c), (uint64_t)CORE_MISPREDICT_CYCLES << TIME_UNIT_SHIFT);
+    }
 }
 
 void

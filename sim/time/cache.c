@@ -79,6 +79,16 @@ touch_l3(struct machine *m, uint64_t line)
     return hit;
 }
 
+/* The same for a processor's own access. */
+static bool
+reference_l3(struct cpu *c, uint64_t line)
+{
+    bool hit = touch_l3(c->machine, line);
+    c->time->events[TIME_LLC_REFERENCES]++;
+    c->time->events[TIME_LLC_MISSES] += !hit;
+    return hit;
+}
+
 /* What an L1 evicts needs not be forgotten: the filter's place of the old line is the new line's. */
 _Static_assert((int)CORE_L1D_SETS % (int)RECENT_LINES == 0, "lines of one set share a place in the filter");
 _Static_assert((int)CORE_L1I_SETS % (int)RECENT_CODE == 0, "lines of one set share a place in the filter");
@@ -114,10 +124,11 @@ cache_data(struct cpu *c, uint64_t line, bool write)
         return (struct miss){ BEYOND_L3 + CORE_DIRTY_ELSEWHERE, 0 };
     if (l2)
         return (struct miss){ BEYOND_L2, 0 };
-    bool l3 = touch_l3(c->machine, line);
-    if (streaming)
+    if (streaming) { /* a prefetch, which the processor's events do not count */
+        bool l3 = touch_l3(c->machine, line);
         return (struct miss){ BEYOND_L2, l3 ? 0 : CORE_STREAM_LINE_CYCLES };
-    return (struct miss){ l3 ? BEYOND_L3 : BEYOND_DRAM, 0 };
+    }
+    return (struct miss){ reference_l3(c, line) ? BEYOND_L3 : BEYOND_DRAM, 0 };
 }
 
 /* Nothing hides what the front end waits for; lines in order are prefetched as data is. */
@@ -129,7 +140,7 @@ cache_code(struct cpu *c, uint64_t line)
         return 0;
     if (tags_touch(&t->l2, line, NULL))
         return BEYOND_L2;
-    return touch_l3(c->machine, line) ? BEYOND_L3 : BEYOND_DRAM;
+    return reference_l3(c, line) ? BEYOND_L3 : BEYOND_DRAM;
 }
 
 /* Direct cache access: the line lands in the L3 and is gone from private caches. */

@@ -67,6 +67,7 @@ struct cpu_time {
     uint64_t hidden;          /* of the latest store miss, what the store buffer hid [cycles] */
     uint64_t hidden_at;       /* cpu->instructions + 1 then */
     struct predictor predictor;
+    uint64_t events[TIME_EVENT_COUNT];
 };
 
 /* Who may have a line dirty: line << 8 | processor + 1, or 0 when nobody; one

@@ -68,6 +68,12 @@ timing_cpu_free(struct cpu *c)
     c->bucket_cycles = NULL;
 }
 
+uint64_t
+time_event_count(const struct cpu *c, enum time_event event)
+{
+    return c->time ? c->time->events[event] : 0;
+}
+
 static void
 cpu_time_state(struct cpu_time *t, struct state *s)
 {
@@ -86,6 +92,7 @@ cpu_time_state(struct cpu_time *t, struct state *s)
     STATE_VISIT(s, t->predictor.history);
     STATE_VISIT(s, t->predictor.return_to);
     STATE_VISIT(s, t->predictor.return_top);
+    STATE_VISIT(s, t->events);
 }
 
 /* Attribution goes on over a reset. */

@@ -64,6 +64,9 @@ void time_flush_page(struct cpu *, uint64_t linear);
 enum branch_kind { BRANCH_DIRECT, BRANCH_CONDITIONAL, BRANCH_INDIRECT, BRANCH_RETURN };
 void time_branch(struct cpu *, uint64_t rip, uint64_t target, enum branch_kind, bool taken);
 void time_call(struct cpu *, uint64_t return_to); /* any CALL: what the return stack remembers */
+/* What happened to a processor so far [count]; 0 in functional mode, where none of it happens. */
+enum time_event { TIME_MISPREDICTS, TIME_LLC_REFERENCES, TIME_LLC_MISSES, TIME_EVENT_COUNT };
+uint64_t time_event_count(const struct cpu *, enum time_event);
 /* A device wrote memory: the lines are in the L3 now and in no private cache. */
 void time_dma_write(struct machine *, uint64_t spa, uint64_t size);
 void time_string(struct cpu *, uint64_t bytes);

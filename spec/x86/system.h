@@ -108,6 +108,8 @@
 
 #define DEBUGCTL_LBR (1ull << 0)
 #define DEBUGCTL_BTF (1ull << 1)
+#define DEBUGCTL_FREEZE_LBRS_ON_PMI (1ull << 11)
+#define DEBUGCTL_FREEZE_PERFMON_ON_PMI (1ull << 12)
 
 /* Segment and gate descriptor types: SDM Vol 3A "System Descriptor Types". */
 #define TYPE_CODE 0x8u       /* of S = 1 */

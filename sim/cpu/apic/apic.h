@@ -100,6 +100,9 @@ void apic_raise(struct cpu *, uint8_t vector, bool level);
 /* For people: registers, the local vector table, what waits and what is served. */
 void apic_describe(const struct cpu *, FILE *);
 
+/* A performance counter has overflowed: its entry of the local vector table says what that is. */
+void apic_perf_interrupt(struct cpu *);
+
 /* EOI of this processor, as a write to the EOI register. */
 void apic_eoi(struct cpu *);
 

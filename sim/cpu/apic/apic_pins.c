@@ -5,6 +5,7 @@
  * Location").  An ExtINT is no vector in the IRR: it is asked for while the pin is high, and the external controller
  * says which when it is taken. */
 #include "sim/cpu/apic/apic_priv.h"
+#include "sim/cpu/model/model.h"
 
 enum { PINS = 2 };
 
@@ -84,6 +85,24 @@ void apic_set_pin(struct cpu *cpu, unsigned pin, bool high)
     }
     edge(cpu, pin);
     look(cpu, pin);
+}
+
+/* SDM Vol 3A "Local Vector Table": Intel's processors mask the entry when it delivers, AMD's do not. */
+void apic_perf_interrupt(struct cpu *cpu)
+{
+    uint32_t *lvt = &cpu->apic->lvt[LVT_PERF];
+
+    if (*lvt & LVT_MASKED || !apic_is_enabled(cpu)) {
+        return;
+    }
+    if (LVT_MODE(*lvt) == APIC_FIXED) {
+        apic_raise(cpu, (uint8_t)*lvt, false);
+    } else if (LVT_MODE(*lvt) == APIC_NMI) {
+        cpu_attend(cpu, ATTN_NMI);
+    } else {
+        return; /* SMI: no SMM here; what else is reserved for this entry */
+    }
+    *lvt |= cpu_is_amd(cpu) ? 0 : LVT_MASKED;
 }
 
 void apic_pins_look(struct cpu *cpu)

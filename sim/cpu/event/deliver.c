@@ -6,6 +6,7 @@
 #include "sim/cpu/event/breakpoint.h"
 #include "sim/cpu/event/event.h"
 #include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/system/pmu.h"
 #include "sim/machine.h"
 #include "sim/time/timing.h"
 #include "sim/vtx/vtx.h"
@@ -143,7 +144,7 @@ static void commit_side_effects(struct cpu *cpu, const struct fault *event)
             cpu->dr6 = (cpu->dr6 & ~0xfull) | event->address | DR6_FIXED;
         }
         cpu->dr7 &= ~DR7_GD;
-        cpu->msr.debugctl &= ~(DEBUGCTL_LBR | DEBUGCTL_BTF);
+        pmu_set_debugctl(cpu, cpu->msr.debugctl & ~(DEBUGCTL_LBR | DEBUGCTL_BTF));
     }
     if (event->int_type == INT_HARDWARE || event->int_type == INT_PRIVILEGED) {
         cpu->pending_db = 0; /* what a MOV SS held back is lost to a fault; software interrupts keep it */

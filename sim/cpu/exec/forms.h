@@ -12,6 +12,7 @@
 #define SIM_CPU_EXEC_FORMS_H
 
 #include "sim/cpu/decode/insn.h"
+#include "sim/cpu/exec/branch.h"
 
 /* What a row touches in guest memory: lets the slow path redo any access. */
 enum {
@@ -217,6 +218,9 @@ struct form_info {
     uint8_t size;     /* of the access [bytes] */
 };
 extern const struct form_info form_info[FORM_COUNT];
+
+/* Of the instruction whose first record this is. */
+enum branch_type form_branch_type(const struct insn *);
 
 /* Sets all six flags (or leaves them undefined) and reads none. */
 static inline bool form_sets_flags(unsigned form) { return form < FORM_quiet_add_rr_8; }

@@ -4,6 +4,7 @@
 #include "sim/cpu/event/event.h"
 #include "sim/cpu/mmu/mmu.h"
 #include "sim/cpu/model/model.h"
+#include "sim/cpu/system/pmu.h"
 #include "sim/cpu/system/sys.h"
 #include "sim/machine.h"
 
@@ -62,6 +63,9 @@ void cpu_update_mode(struct cpu *cpu)
     mode |= cpu_is_v86(cpu) ? MODE_V86 : 0;
     cpu->mode = mode;
     cpu->linear_spare = cpu->cr4 & CR4_LA57 ? 64 - 57 : 64 - 48;
+    if (cpu->pmu_counts) {
+        pmu_look_privilege(cpu);
+    }
 }
 
 /* --- CR0, CR3, CR4 ------------------------------------------------------------------ */

@@ -6,6 +6,7 @@
 #include "sim/cpu/mmu/mmu.h"
 #include "sim/cpu/model/model.h"
 #include "sim/cpu/system/msr_registers.h"
+#include "sim/cpu/system/pmu.h"
 #include "sim/cpu/system/sys.h"
 #include "sim/cpu/x87/x87.h"
 #include "sim/machine.h"
@@ -73,6 +74,7 @@ static void reset_cold(struct cpu *cpu)
     cpu->attention = 0;
     cpu->sipi_vector = 0;
     cpu->random = cpu->index;
+    pmu_reset(cpu);
 }
 
 void cpu_system_reset(struct cpu *cpu, bool init)
@@ -117,8 +119,10 @@ static void visit_bookkeeping(struct cpu *cpu, struct state *s)
     STATE_VISIT(s, cpu->in_string);
     STATE_VISIT(s, cpu->random);
     STATE_VISIT(s, cpu->monitor);
+    STATE_VISIT(s, cpu->pmu);
     STATE_VISIT(s, cpu->now);
     STATE_VISIT(s, cpu->instructions);
+    STATE_VISIT(s, cpu->halted);
     STATE_VISIT(s, cpu->attention);
     STATE_VISIT(s, cpu->vtx_tsc_offset);
     STATE_VISIT(s, cpu->nonroot);
@@ -163,5 +167,6 @@ void cpu_system_state(struct cpu *cpu, struct state *s)
         cpu_set_rflags(cpu, rflags);
         cpu_update_mode(cpu);
         cpu_breakpoints_changed(cpu);
+        pmu_follow(cpu);
     }
 }

@@ -5,6 +5,7 @@
 #include "sim/cpu/event/event.h"
 #include "sim/cpu/model/model.h"
 #include "sim/cpu/system/msr_registers.h"
+#include "sim/cpu/system/pmu.h"
 #include "sim/cpu/system/sys.h"
 #include "sim/machine.h"
 
@@ -17,7 +18,7 @@ static enum exec_result gp(struct cpu *cpu)
 
 static bool is_vtx_range(uint32_t index)
 {
-    return index >= 0x480 && index <= 0x4ff;
+    return index >= 0x480 && index <= 0x4bf;
 }
 
 static bool is_x2apic_range(uint32_t index)
@@ -166,7 +167,6 @@ enum exec_result sys_rdtscp(struct cpu *cpu, const struct sys_insn *insn)
     return EXEC_OK;
 }
 
-/* AMD's four counters of old can be read and written, but count nothing; else every number is invalid. */
 enum exec_result sys_rdpmc(struct cpu *cpu, const struct sys_insn *insn)
 {
     uint32_t number = (uint32_t)cpu->gpr[RCX];
@@ -175,10 +175,11 @@ enum exec_result sys_rdpmc(struct cpu *cpu, const struct sys_insn *insn)
         return sys_gp(cpu);
     }
     TRY(sys_intercept_plain(cpu, insn, VTX_RDPMC));
-    if (!cpu_is_amd(cpu) || number >= sizeof(cpu->msr.perf_ctr) / sizeof(cpu->msr.perf_ctr[0])) {
+    uint64_t value;
+    if (!pmu_read_by_number(cpu, number, &value)) {
         return sys_gp(cpu);
     }
-    cpu->gpr[RAX] = (uint32_t)cpu->msr.perf_ctr[number];
-    cpu->gpr[RDX] = cpu->msr.perf_ctr[number] >> 32;
+    cpu->gpr[RAX] = (uint32_t)value;
+    cpu->gpr[RDX] = value >> 32;
     return EXEC_OK;
 }

@@ -6,6 +6,7 @@
 #include "sim/cpu/apic/apic.h"
 #include "sim/cpu/mmu/mmu.h"
 #include "sim/cpu/model/model.h"
+#include "sim/cpu/system/pmu.h"
 #include "sim/cpu/system/sys.h"
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
@@ -30,14 +31,17 @@ static const struct msr_row rows[ROW_COUNT] = {
 #define APIC_BASE_X2APIC (1ull << 10)
 #define MISC_ENABLE_FAST_STRINGS (1ull << 0)
 #define MISC_ENABLE_MONITOR (1ull << 18)
-#define MISC_ENABLE_FIXED 0x1880ull       /* performance monitoring, BTS and PEBS unavailable */
-#define MISC_ENABLE_FIXED_RESET 0x1800ull /* none of the three is there */
+#define MISC_ENABLE_PERFMON (1ull << 7)
+#define MISC_ENABLE_NO_BTS_PEBS 0x1800ull
+#define MISC_ENABLE_FIXED (MISC_ENABLE_PERFMON | MISC_ENABLE_NO_BTS_PEBS) /* read-only */
 #define SPEC_CTRL_IBRS (1ull << 0)
 #define SPEC_CTRL_STIBP (1ull << 1)
 #define SPEC_CTRL_SSBD (1ull << 2)
 #define SPEC_CTRL_BHI_DIS_S (1ull << 10)
 #define MCG_CAP_COUNT 0xffull
 #define MCG_CAP_CTL_P (1ull << 8)
+#define PERF_CAPABILITIES_LBR_EIP_FLAGS 3ull /* records hold rip, and bit 63 of the source a misprediction */
+#define PERF_CAPABILITIES_FULL_WRITE (1ull << 13)
 #define HWCR_MC_STATUS_WR_EN (1ull << 18)
 #define HWCR_TSC_FREQ_SEL (1ull << 24)
 #define SYSCFG_MTRR_FIX_DRAM_EN (1ull << 18)
@@ -50,6 +54,7 @@ static const struct msr_row rows[ROW_COUNT] = {
 
 #define AT(field) { offsetof(struct cpu, field), 0, NULL, NULL, NULL }
 #define CONSTANT(value) { 0, value, NULL, NULL, NULL }
+#define WRITTEN_BY(field, write) { offsetof(struct cpu, field), 0, NULL, write, NULL }
 #define FUNCTIONS(read, write) { 0, 0, read, write, NULL }
 
 static enum exec_result gp(struct cpu *cpu)
@@ -98,12 +103,6 @@ static enum exec_result write_tsc(struct cpu *cpu, unsigned n, uint64_t value)
     return EXEC_OK;
 }
 
-static uint64_t read_tsc_adjust(const struct cpu *cpu, unsigned n)
-{
-    (void)n;
-    return cpu->msr.tsc_adjust;
-}
-
 static enum exec_result write_tsc_adjust(struct cpu *cpu, unsigned n, uint64_t value)
 {
     (void)n;
@@ -116,12 +115,6 @@ static bool beyond_width(const struct cpu *cpu, uint64_t value)
     return value >> cpu_physical_bits(cpu);
 }
 
-static uint64_t read_apic_base(const struct cpu *cpu, unsigned n)
-{
-    (void)n;
-    return cpu->msr.apic_base;
-}
-
 static enum exec_result write_apic_base(struct cpu *cpu, unsigned n, uint64_t value)
 {
     (void)n;
@@ -129,12 +122,6 @@ static enum exec_result write_apic_base(struct cpu *cpu, unsigned n, uint64_t va
         return gp(cpu);
     }
     return apic_base_write(cpu, value);
-}
-
-static uint64_t read_feature_control(const struct cpu *cpu, unsigned n)
-{
-    (void)n;
-    return cpu->msr.feature_control;
 }
 
 static enum exec_result write_feature_control(struct cpu *cpu, unsigned n, uint64_t value)
@@ -147,13 +134,6 @@ static enum exec_result write_feature_control(struct cpu *cpu, unsigned n, uint6
     return EXEC_OK;
 }
 
-static uint64_t read_misc_enable(const struct cpu *cpu, unsigned n)
-{
-    (void)n;
-    return cpu->msr.misc_enable;
-}
-
-/* Monitoring, BTS and PEBS (bits 7, 11 and 12) are read-only: absent. */
 static enum exec_result write_misc_enable(struct cpu *cpu, unsigned n, uint64_t value)
 {
     (void)n;
@@ -164,11 +144,6 @@ static enum exec_result write_misc_enable(struct cpu *cpu, unsigned n, uint64_t 
 bool msr_is_mtrr_type(uint64_t type)
 {
     return type <= 1 || (type >= 4 && type <= 6);
-}
-
-static uint64_t read_mtrr_phys(const struct cpu *cpu, unsigned n)
-{
-    return cpu->msr.mtrr_phys[n];
 }
 
 /* PHYSBASE: bits 11:8 reserved, type valid; PHYSMASK: bits 10:0 reserved. */
@@ -183,12 +158,6 @@ static enum exec_result write_mtrr_phys(struct cpu *cpu, unsigned n, uint64_t va
     return EXEC_OK;
 }
 
-static uint64_t read_def_type(const struct cpu *cpu, unsigned n)
-{
-    (void)n;
-    return cpu->msr.mtrr_def_type;
-}
-
 static enum exec_result write_def_type(struct cpu *cpu, unsigned n, uint64_t value)
 {
     (void)n;
@@ -196,6 +165,17 @@ static enum exec_result write_def_type(struct cpu *cpu, unsigned n, uint64_t val
         return gp(cpu);
     }
     cpu->msr.mtrr_def_type = value;
+    return EXEC_OK;
+}
+
+/* Who has no performance monitoring cannot freeze it. */
+static enum exec_result write_debugctl(struct cpu *cpu, unsigned n, uint64_t value)
+{
+    (void)n;
+    if (value & (DEBUGCTL_FREEZE_LBRS_ON_PMI | DEBUGCTL_FREEZE_PERFMON_ON_PMI) && !pmu_has_global(cpu, 0)) {
+        return gp(cpu);
+    }
+    pmu_set_debugctl(cpu, value);
     return EXEC_OK;
 }
 
@@ -210,12 +190,6 @@ static enum exec_result write_deadline(struct cpu *cpu, unsigned n, uint64_t val
     (void)n;
     apic_deadline_write(cpu, value);
     return EXEC_OK;
-}
-
-static uint64_t read_efer(const struct cpu *cpu, unsigned n)
-{
-    (void)n;
-    return cpu->efer;
 }
 
 static uint64_t efer_offered(const struct cpu *cpu)
@@ -255,12 +229,6 @@ static bool has_spec_ctrl(const struct cpu *cpu, unsigned n)
 {
     (void)n;
     return spec_ctrl_offered(cpu);
-}
-
-static uint64_t read_spec_ctrl(const struct cpu *cpu, unsigned n)
-{
-    (void)n;
-    return cpu->msr.spec_ctrl;
 }
 
 static enum exec_result write_spec_ctrl(struct cpu *cpu, unsigned n, uint64_t value)
@@ -303,12 +271,6 @@ static bool has_bank(const struct cpu *cpu, unsigned n)
     return n / 4 < (mcg_cap(cpu) & MCG_CAP_COUNT);
 }
 
-static uint64_t read_mcg_ctl(const struct cpu *cpu, unsigned n)
-{
-    (void)n;
-    return cpu->msr.mcg_ctl;
-}
-
 static enum exec_result write_mcg_ctl(struct cpu *cpu, unsigned n, uint64_t value)
 {
     (void)n;
@@ -317,11 +279,6 @@ static enum exec_result write_mcg_ctl(struct cpu *cpu, unsigned n, uint64_t valu
     }
     cpu->msr.mcg_ctl = value;
     return EXEC_OK;
-}
-
-static uint64_t read_bank(const struct cpu *cpu, unsigned n)
-{
-    return cpu->msr.mc_bank[n / 4][n % 4];
 }
 
 /* CTL: all or nothing.  STATUS: only cleared, unless AMD's McStatusWrEn lets tests write it.  ADDR and MISC: kept. */
@@ -337,19 +294,37 @@ static enum exec_result write_bank(struct cpu *cpu, unsigned n, uint64_t value)
     return EXEC_OK;
 }
 
+static uint64_t perf_capabilities(const struct cpu *cpu)
+{
+    uint64_t usual = PERF_CAPABILITIES_FULL_WRITE | PERF_CAPABILITIES_LBR_EIP_FLAGS;
+
+    return cpu_model_constant(cpu->machine, rows[ROW_PERF_CAPABILITIES].index, usual);
+}
+
+static uint64_t read_perf_capabilities(const struct cpu *cpu, unsigned n)
+{
+    (void)n;
+    return perf_capabilities(cpu);
+}
+
+static bool has_full_write(const struct cpu *cpu, unsigned n)
+{
+    return perf_capabilities(cpu) & PERF_CAPABILITIES_FULL_WRITE && pmu_has_counter(cpu, n);
+}
+
 /* --- homes ------------------------------------------------------------------------------------ */
 
 /* Every row has its home; the arrays must stay in step by name. */
 static const struct msr_home homes[ROW_COUNT] = {
     [ROW_TSC] = FUNCTIONS(read_tsc, write_tsc),
     [ROW_PLATFORM_ID] = CONSTANT(0),
-    [ROW_APIC_BASE] = FUNCTIONS(read_apic_base, write_apic_base),
-    [ROW_FEATURE_CONTROL] = FUNCTIONS(read_feature_control, write_feature_control),
-    [ROW_SPEC_CTRL] = { 0, 0, read_spec_ctrl, write_spec_ctrl, has_spec_ctrl },
+    [ROW_APIC_BASE] = WRITTEN_BY(msr.apic_base, write_apic_base),
+    [ROW_FEATURE_CONTROL] = WRITTEN_BY(msr.feature_control, write_feature_control),
+    [ROW_SPEC_CTRL] = { offsetof(struct cpu, msr.spec_ctrl), 0, NULL, write_spec_ctrl, has_spec_ctrl },
     [ROW_PRED_CMD] = { .exists = has_pred_cmd },
     [ROW_FLUSH_CMD] = CONSTANT(0),
     [ROW_ARCH_CAPABILITIES] = CONSTANT(0),
-    [ROW_TSC_ADJUST] = FUNCTIONS(read_tsc_adjust, write_tsc_adjust),
+    [ROW_TSC_ADJUST] = WRITTEN_BY(msr.tsc_adjust, write_tsc_adjust),
     [ROW_BIOS_UPDT_TRIG] = CONSTANT(0),
     [ROW_BIOS_SIGN_ID] = CONSTANT(0x71aull << 32), /* microcode revision, in the upper half */
     [ROW_PLATFORM_INFO] = CONSTANT((uint64_t)(CLOCK_BASE_MHZ / CLOCK_BUS_MHZ) << 8),
@@ -359,25 +334,29 @@ static const struct msr_home homes[ROW_COUNT] = {
     [ROW_SYSENTER_EIP] = AT(msr.sysenter_eip),
     [ROW_MCG_CAP] = CONSTANT(0), /* no banks */
     [ROW_MCG_STATUS] = AT(msr.mcg_status),
-    [ROW_MCG_CTL] = { 0, 0, read_mcg_ctl, write_mcg_ctl, has_mcg_ctl },
-    [ROW_MC_BANKS] = { 0, 0, read_bank, write_bank, has_bank },
+    [ROW_MCG_CTL] = { offsetof(struct cpu, msr.mcg_ctl), 0, NULL, write_mcg_ctl, has_mcg_ctl },
+    [ROW_MC_BANKS] = { offsetof(struct cpu, msr.mc_bank), 0, NULL, write_bank, has_bank },
     [ROW_PERF_STATUS] = CONSTANT((uint64_t)(CLOCK_BASE_MHZ / CLOCK_BUS_MHZ) << 8),
     [ROW_PERF_CTL] = AT(msr.perf_ctl),
     [ROW_CLOCK_MODULATION] = AT(msr.clock_modulation),
     [ROW_THERM_INTERRUPT] = AT(msr.therm_interrupt),
     [ROW_THERM_STATUS] = CONSTANT(1u << 31 | 60 << 16), /* valid; 60 degrees below the target */
     [ROW_TEMPERATURE_TARGET] = CONSTANT(100 << 16),
-    [ROW_MISC_ENABLE] = FUNCTIONS(read_misc_enable, write_misc_enable),
-    [ROW_DEBUGCTL] = AT(msr.debugctl),
-    [ROW_MTRR_PHYS] = FUNCTIONS(read_mtrr_phys, write_mtrr_phys),
+    [ROW_MISC_ENABLE] = WRITTEN_BY(msr.misc_enable, write_misc_enable),
+    [ROW_LBR_SELECT] = AT(pmu.lbr_select),
+    [ROW_LBR_TOS] = AT(pmu.lbr_tos),
+    [ROW_LBR_FROM] = AT(pmu.lbr_from),
+    [ROW_LBR_TO] = AT(pmu.lbr_to),
+    [ROW_DEBUGCTL] = WRITTEN_BY(msr.debugctl, write_debugctl),
+    [ROW_MTRR_PHYS] = WRITTEN_BY(msr.mtrr_phys, write_mtrr_phys),
     [ROW_MTRR_FIX64K] = AT(msr.mtrr_fixed[0]),
     [ROW_MTRR_FIX16K] = AT(msr.mtrr_fixed[1]),
     [ROW_MTRR_FIX4K] = AT(msr.mtrr_fixed[3]),
     [ROW_PAT] = AT(msr.pat),
-    [ROW_MTRR_DEF_TYPE] = FUNCTIONS(read_def_type, write_def_type),
+    [ROW_MTRR_DEF_TYPE] = WRITTEN_BY(msr.mtrr_def_type, write_def_type),
     [ROW_TSC_DEADLINE] = FUNCTIONS(read_deadline, write_deadline),
     [ROW_XSS] = AT(xss),
-    [ROW_EFER] = FUNCTIONS(read_efer, write_efer),
+    [ROW_EFER] = WRITTEN_BY(efer, write_efer),
     [ROW_STAR] = AT(msr.star),
     [ROW_LSTAR] = AT(msr.lstar),
     [ROW_CSTAR] = AT(msr.cstar),
@@ -386,8 +365,19 @@ static const struct msr_home homes[ROW_COUNT] = {
     [ROW_GS_BASE] = AT(seg[GS].base),
     [ROW_KERNEL_GS_BASE] = AT(msr.kernel_gs_base),
     [ROW_TSC_AUX] = { .offset = offsetof(struct cpu, msr.tsc_aux), .exists = has_tsc_aux },
-    [ROW_PERF_EVTSEL] = AT(msr.perf_evtsel),
-    [ROW_PERF_CTR] = AT(msr.perf_ctr),
+    [ROW_PERF_EVTSEL] = FUNCTIONS(pmu_read_select, pmu_write_select),
+    [ROW_PERF_CTR] = FUNCTIONS(pmu_read_counter, pmu_write_full),
+    [ROW_PERF_CORE] = FUNCTIONS(pmu_read_core, pmu_write_core),
+    [ROW_PMC] = { 0, 0, pmu_read_counter, pmu_write_counter, pmu_has_counter },
+    [ROW_PERFEVTSEL] = { 0, 0, pmu_read_select, pmu_write_select, pmu_has_counter },
+    [ROW_FIXED_CTR] = { 0, 0, pmu_read_fixed, pmu_write_fixed, pmu_has_global },
+    [ROW_PERF_CAPABILITIES] = FUNCTIONS(read_perf_capabilities, NULL),
+    [ROW_FIXED_CTR_CTRL] = { offsetof(struct cpu, pmu.fixed_ctrl), 0, NULL, pmu_write_fixed_ctrl, pmu_has_global },
+    [ROW_PERF_GLOBAL_STATUS] = { 0, 0, pmu_read_global_status, NULL, pmu_has_global },
+    [ROW_PERF_GLOBAL_CTRL] = { offsetof(struct cpu, pmu.global_ctrl), 0, NULL, pmu_write_global_ctrl, pmu_has_global },
+    [ROW_PERF_GLOBAL_OVF_CTRL] = { 0, 0, NULL, pmu_write_global_ovf_ctrl, pmu_has_global },
+    [ROW_A_PMC] = { 0, 0, pmu_read_counter, pmu_write_full, has_full_write },
+    [ROW_MPERF] = FUNCTIONS(pmu_read_unhalted, pmu_write_unhalted),
     [ROW_SYSCFG] = AT(msr.syscfg),
     [ROW_HWCR] = AT(msr.hwcr),
     [ROW_TOP_MEM] = AT(msr.top_mem),
@@ -424,7 +414,8 @@ void msr_reset(struct cpu *cpu)
     if (cpu_is_amd(cpu)) {
         reset_amd(cpu);
     } else {
-        cpu->msr.misc_enable = MISC_ENABLE_FIXED_RESET | MISC_ENABLE_FAST_STRINGS |
+        cpu->msr.misc_enable = MISC_ENABLE_NO_BTS_PEBS | MISC_ENABLE_FAST_STRINGS |
+                               (pmu_has_global(cpu, 0) ? MISC_ENABLE_PERFMON : 0) |
                                (cpu_has(cpu, CPU_MONITOR) ? MISC_ENABLE_MONITOR : 0);
     }
 }

@@ -130,7 +130,7 @@ vmx_caps_init(struct vmx_caps *c, const struct cpu *cpu)
         .cr4_fixed0 = CR4_FIXED0,
         .cr4_fixed1 = cr4_fixed1(cpu) | CR4_FIXED0,
         .efer_bits = 0xd01, /* SCE, LME, LMA, NXE */
-        .debugctl_bits = 3, /* as WRMSR has it: LBR and BTF */
+        .debugctl_bits = 0x1803, /* as WRMSR has it: LBR, BTF, freezing on PMI */
         .physical_width = cpu_physical_bits(cpu),
         .linear_width = cpu_linear_bits(cpu),
         .cr3_targets = CR3_TARGETS,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sim/cpu/event/breakpoint.h"
+#include "sim/cpu/system/pmu.h"
 #include "sim/machine.h"
 #include "sim/mem/mem.h"
 #include "sim/vtx/vmx/vmx_priv.h"
@@ -41,7 +42,7 @@ load_control_and_msrs(struct cpu *cpu, const struct vmcs *v)
     cpu->msr.sysenter_eip = v->guest_sysenter_eip;
     if (v->entry_controls & VMX_ENTRY_LOAD_DEBUG) {
         cpu->dr7 = (v->guest_dr7 & ~DR7_CLEARED) | DR7_FIXED;
-        cpu->msr.debugctl = v->guest_debugctl;
+        pmu_set_debugctl(cpu, v->guest_debugctl);
         cpu_breakpoints_changed(cpu);
         fields += 2;
     }

@@ -1,6 +1,7 @@
 /* SDM Vol 3C "Loading Host State". */
 #include "sim/cpu/event/breakpoint.h"
 #include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/system/pmu.h"
 #include "sim/vtx/vmx/vmx_priv.h"
 #include "spec/x86/system.h"
 
@@ -23,7 +24,7 @@ load_control(struct cpu *cpu, const struct vmcs *v)
     }
     cpu->dr7 = DR7_FIXED;
     cpu_breakpoints_changed(cpu);
-    cpu->msr.debugctl = 0;
+    pmu_set_debugctl(cpu, 0);
     cpu->msr.sysenter_cs = v->host_sysenter_cs;
     cpu->msr.sysenter_esp = v->host_sysenter_esp;
     cpu->msr.sysenter_eip = v->host_sysenter_eip;

@@ -38,12 +38,23 @@ static void rows_are_sorted_and_disjoint(void **state)
     }
 }
 
+/* Intel's general counters: CPUID leaf 0AH. */
+static bool counts(const struct fixture *f, uint32_t n)
+{
+    uint32_t out[4];
+
+    cpu_cpuid(f->cpu, 0xa, 0, out);
+    return !cpu_is_amd(f->cpu) && n < (out[0] >> 8 & 0xff);
+}
+
 /* Registers that come with one of several features, or that a model counts. */
 static bool exists_here(const struct fixture *f, unsigned i, uint32_t n)
 {
     switch (rows[i].index + n) {
     case 0x48: return cpu_has(f->cpu, CPU_SPEC_CTRL) || cpu_has(f->cpu, CPU_AMD_IBRS);
     case 0x49: return cpu_has(f->cpu, CPU_SPEC_CTRL) || cpu_has(f->cpu, CPU_IBPB);
+    case 0xc1 ... 0xc8: case 0x186 ... 0x18d: return counts(f, n);
+    case 0x4c1 ... 0x4c8: return counts(f, n) && cpu_model_constant(&f->machine, 0x345, 1 << 13) & 1 << 13;
     case 0x17b: return cpu_model_constant(&f->machine, 0x179, 0) & 0x100;
     default: break;
     }
@@ -171,7 +182,7 @@ static void misc_enable_takes_nx_and_leaves_away(void **state)
     EXPECT_FAULT(f, cpu_wrmsr(f->cpu, 0xc0000080, EFER_NXE), X_GP);
     cpu_cpuid(f->cpu, 0, 0, out);
     assert_int_equal(out[0], 2);
-    assert_int_equal(f->cpu->msr.misc_enable, 0x400401801);
+    assert_int_equal(f->cpu->msr.misc_enable, 0x400401881);
     assert_int_equal(cpu_wrmsr(f->cpu, 0x1a0, 0x1801), EXEC_OK);
     assert_int_equal(cpu_wrmsr(f->cpu, 0xc0000080, EFER_NXE), EXEC_OK);
     fixture_free(f);

@@ -9,6 +9,7 @@
 #include "sim/cpu/event/breakpoint.h"
 #include "sim/cpu/event/event.h"
 #include "sim/cpu/mmu/mmu.h"
+#include "sim/cpu/system/pmu.h"
 #include "sim/time/timing.h"
 
 struct bench bench;
@@ -146,6 +147,7 @@ void cpu_update_mode(struct cpu *cpu) { cpu->mode = cpu->nonroot ? MODE_NONROOT 
 void cpu_event_recheck(struct cpu *cpu) { (void)cpu, bench.rechecks++; }
 uint8_t apic_acknowledge(struct cpu *cpu) { return (void)cpu, bench.vector; }
 void cpu_breakpoints_changed(struct cpu *cpu) { (void)cpu; }
+void pmu_set_debugctl(struct cpu *cpu, uint64_t value) { cpu->msr.debugctl = value; }
 void mmu_vtx_switched(struct cpu *cpu) { (void)cpu, bench.switched++; }
 
 void
