@@ -1,84 +1,13 @@
-/* Multiboot2 entry, the way to 64-bit mode for two processors, interrupt
- * handlers, ring 3 and VMX loops: whatever of the measured paths C cannot say. */
-        .section .multiboot2, "a"
-        .balign 8
-header: .long 0xe85250d6, 0, header_end - header, -(0xe85250d6 + header_end - header)
-        .short 0, 0
-        .long 8
-header_end:
-
-        .text
-        .code32
-        .globl start
-start:  cli
-        mov $stack_top, %esp
-        movl $pdpt + 7, pml4            /* identity: 4 GiB in 2-MiB pages */
-        mov $pd + 7, %eax
-        mov $pdpt, %edi
-        mov $4, %ecx
-1:      mov %eax, (%edi)
-        add $4096, %eax
-        add $8, %edi
-        loop 1b
-        mov $0x87, %eax
-        mov $pd, %edi
-        mov $2048, %ecx
-1:      mov %eax, (%edi)
-        add $0x200000, %eax
-        add $8, %edi
-        loop 1b
-        mov $bench_main, %ebx
-to_long:                                /* EBX = function, ESP = its stack */
-        mov %cr4, %eax
-        or $0x6a0, %eax                 /* PAE, PGE, OSFXSR, OSXMMEXCPT */
-        mov %eax, %cr4
-        mov $pml4, %eax
-        mov %eax, %cr3
-        mov $0xc0000080, %ecx
-        rdmsr
-        or $0x901, %eax                 /* NXE, LME, SCE */
-        wrmsr
-        mov %cr0, %eax
-        or $0x80000021, %eax            /* PG, NE, PE */
-        mov %eax, %cr0
-        lgdt gdt_pointer
-        ljmp $8, $1f
-        .code64
-1:      mov $0x10, %eax
-        mov %eax, %ds
-        mov %eax, %es
-        mov %eax, %ss
-        mov %esp, %esp
-        mov %ebx, %ebx
-        call *%rbx
-1:      hlt
-        jmp 1b
-
-        .code16                         /* copied to 8000H: where a started processor begins */
-        .globl trampoline, trampoline_end
-trampoline:
-        cli
-        xor %ax, %ax
-        mov %ax, %ds
-        lgdtl 0x8000 + low_pointer - trampoline
-        mov %cr0, %eax
-        or $1, %eax
-        mov %eax, %cr0
-        ljmpl $0x40, $0x8000 + second - trampoline
-low_pointer:
-        .short gdt_end - gdt - 1
-        .long gdt
-        .code32
-second: mov $0x10, %eax
-        mov %eax, %ds
-        mov %eax, %es
-        mov %eax, %ss
-        mov $second_stack_top, %esp
-        mov $second_main, %ebx
-        mov $to_long, %eax
-        jmp *%eax
-trampoline_end:
-        .code64
+/* Interrupt handlers, ring 3 and VMX loops: whatever of the measured paths C cannot say. */
+#define START_MAIN bench_main
+#define START_STACK stack_top
+#define START_GIB 4
+#define START_CR0 0x80000021            /* PG, NE, PE */
+#define START_EFER 0x901                /* NXE, LME, SCE */
+#define SECOND_MAIN second_main
+#define SECOND_STACK second_stack_top
+#define SECOND_CODE 0x40
+#include "tests/guests/start.h"
 
 /* --- interrupts: one that returns, one that stamps its arrival --------------------------- */
         .globl on_int, on_ipi
@@ -257,11 +186,8 @@ lean_reason: .quad 0
 saved_rdi: .quad 0
 
         .bss
-        .balign 4096
-        .globl pml4, arrived, stack_top
-pml4:   .skip 4096
-pdpt:   .skip 4096
-pd:     .skip 4 * 4096
+        START_TABLES
+        .globl arrived, stack_top
         .skip 16384
 stack_top:
         .skip 16384

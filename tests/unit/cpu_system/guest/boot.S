@@ -1,91 +1,14 @@
-/* Multiboot2 entry, the way to 64-bit mode for both processors, exception stubs, rings. */
-        .section .multiboot2, "a"
-        .balign 8
-header: .long 0xe85250d6, 0, header_end - header, -(0xe85250d6 + header_end - header)
-        .short 0, 0
-        .long 8
-header_end:
+/* Exception stubs, rings. */
+#define START_MAIN kernel_main
+#define START_STACK boot_stack_top
+#define START_GIB 4
+#define START_CR0 0x80010001            /* PG, WP, PE */
+#define START_EFER 0x901                /* NXE, LME, SCE */
+#define SECOND_MAIN ap_main
+#define SECOND_STACK ap_stack_top
+#define SECOND_CODE 0x30
+#include "tests/guests/start.h"
 
-        .text
-        .code32
-        .globl start
-start:  cli
-        mov $boot_stack_top, %esp
-        /* identity map: 4 GiB in 2-MiB pages */
-        mov $pdpt + 7, %eax
-        mov %eax, pml4
-        mov $pd + 7, %eax
-        mov $pdpt, %edi
-        mov $4, %ecx
-1:      mov %eax, (%edi)
-        add $4096, %eax
-        add $8, %edi
-        loop 1b
-        mov $0x87, %eax
-        mov $pd, %edi
-        mov $2048, %ecx
-1:      mov %eax, (%edi)
-        add $0x200000, %eax
-        add $8, %edi
-        loop 1b
-        mov $kernel_main, %ebx
-        jmp to_long
-
-/* 32-bit protected mode, paging off; EBX = 64-bit function, ESP = its stack. */
-to_long:
-        mov %cr4, %eax
-        or $0x6a0, %eax                 /* PAE, PGE, OSFXSR, OSXMMEXCPT */
-        mov %eax, %cr4
-        mov $pml4, %eax
-        mov %eax, %cr3
-        mov $0xc0000080, %ecx
-        rdmsr
-        or $0x901, %eax                 /* NXE, LME, SCE */
-        wrmsr
-        mov %cr0, %eax
-        or $0x80010001, %eax
-        mov %eax, %cr0
-        lgdt gdt_pointer
-        ljmp $8, $long_entry
-        .code64
-long_entry:
-        mov $0x10, %eax
-        mov %eax, %ds
-        mov %eax, %es
-        mov %eax, %ss
-        mov %esp, %esp
-        mov %ebx, %ebx
-        call *%rbx
-1:      hlt
-        jmp 1b
-
-/* Copied to 8000H; a started processor begins here in real mode. */
-        .code16
-        .globl trampoline, trampoline_end
-trampoline:
-        cli
-        xor %ax, %ax
-        mov %ax, %ds
-        lgdtl 0x8000 + gdt_pointer_low - trampoline
-        mov %cr0, %eax
-        or $1, %eax
-        mov %eax, %cr0
-        ljmpl $0x30, $0x8000 + ap32 - trampoline
-gdt_pointer_low:
-        .short 0x47
-        .long gdt
-        .code32
-ap32:   mov $0x38, %eax
-        mov %eax, %ds
-        mov %eax, %es
-        mov %eax, %ss
-        mov $ap_stack_top, %esp
-        mov $ap_main, %ebx
-        mov $to_long, %eax
-        jmp *%eax
-trampoline_end:
-
-        .code64
         .globl isr_table
         .balign 16
 stubs:
@@ -217,18 +140,15 @@ gdt:    .quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff
         .quad 0x00cffb000000ffff, 0x00cff3000000ffff, 0x00affb000000ffff
         .quad 0x00cf9b000000ffff, 0x00cf93000000ffff
         .quad 0x0000890000000067, 0, 0, 0
+gdt_end:
 gdt_pointer:
-        .short . - gdt - 1
+        .short gdt_end - gdt - 1
         .quad gdt
 isr_table:
         .quad stubs
 
         .bss
-        .balign 4096
-        .globl pml4, pdpt, pd
-pml4:   .skip 4096
-pdpt:   .skip 4096
-pd:     .skip 4 * 4096
+        START_TABLES
         .globl attempt_rsp, user_rsp, boot_stack_top
 attempt_rsp: .skip 8
 user_rsp: .skip 8

@@ -1,50 +1,10 @@
-/* Multiboot2 entry to 64-bit mode, exception stubs, the switch into a guest and back, guest code. */
-        .section .multiboot2, "a"
-        .balign 8
-header: .long 0xe85250d6, 0, header_end - header, -(0xe85250d6 + header_end - header)
-        .short 0, 0
-        .long 8
-header_end:
-
-        .text
-        .code32
-        .globl start
-start:  cli
-        mov $boot_stack_top, %esp
-        /* identity map: 1 GiB in 2-MiB pages */
-        movl $pdpt + 7, pml4
-        movl $pd + 7, pdpt
-        mov $0x87, %eax
-        mov $pd, %edi
-        mov $512, %ecx
-1:      mov %eax, (%edi)
-        add $0x200000, %eax
-        add $8, %edi
-        loop 1b
-        mov %cr4, %eax
-        or $0x6a0, %eax                 /* PAE, PGE, OSFXSR, OSXMMEXCPT */
-        mov %eax, %cr4
-        mov $pml4, %eax
-        mov %eax, %cr3
-        mov $0xc0000080, %ecx
-        rdmsr
-        or $0x100, %eax
-        wrmsr
-        mov %cr0, %eax
-        or $0x80000021, %eax            /* PG, NE, PE */
-        mov %eax, %cr0
-        lgdt gdt_pointer
-        ljmp $8, $long_entry
-        .code64
-long_entry:
-        mov $0x10, %eax
-        mov %eax, %ds
-        mov %eax, %es
-        mov %eax, %ss
-        mov %esp, %esp
-        call kernel_main
-1:      hlt
-        jmp 1b
+/* Exception stubs, the switch into a guest and back, guest code. */
+#define START_MAIN kernel_main
+#define START_STACK boot_stack_top
+#define START_GIB 1
+#define START_CR0 0x80000021            /* PG, NE, PE */
+#define START_EFER 0x100                /* LME */
+#include "tests/guests/start.h"
 
 /* int vm_enter(uint64_t regs[15], bool launch): 0 after an exit, else 1 VMfailInvalid, 2 VMfailValid.
  * regs: rax rcx rdx rbx rbp rsi rdi r8..r15 of the guest. */
@@ -286,11 +246,8 @@ isr_table:
         .quad stubs
 
         .bss
-        .balign 4096
-        .globl pml4, pdpt, pd, boot_stack_top, guest_stack_top, guest_interrupts
-pml4:   .skip 4096
-pdpt:   .skip 4096
-pd:     .skip 4096
+        START_TABLES
+        .globl boot_stack_top, guest_stack_top, guest_interrupts
         .skip 16384
 boot_stack_top:
         .skip 16384
