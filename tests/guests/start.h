@@ -7,6 +7,8 @@
  *   START_CR0, START_EFER      bits set in them
  *   SECOND_MAIN, SECOND_STACK, SECOND_CODE   the same for the other, and the selector of 32-bit code; gdt_end
  */
+#ifndef TESTS_GUESTS_START_H
+#define TESTS_GUESTS_START_H
         .section .multiboot2, "a"
         .balign 8
 header: .long 0xe85250d6, 0, header_end - header, -(0xe85250d6 + header_end - header)
@@ -96,3 +98,4 @@ pml4:   .skip 4096
 pdpt:   .skip 4096
 pd:     .skip START_GIB * 4096
         .endm
+#endif
