@@ -9,6 +9,7 @@
 #include "sim/mem/mem.h"
 #include "sim/time/timing.h"
 #include "sim/vtx/vtx.h"
+#include "spec/platform/memory_map.h"
 
 struct fake_log fake;
 const struct vtx_ops vmx_ops = { .name = "none" };
@@ -157,4 +158,39 @@ trace_write(struct trace *t, uint64_t now, enum trace_event e, uint64_t a, uint6
             uint64_t d)
 {
     (void)t, (void)now, (void)e, (void)a, (void)b, (void)c, (void)d;
+}
+
+void
+ioapic_select(struct machine *m, unsigned index, uint32_t value)
+{
+    wr32(m, IOAPIC_BASE, index);
+    wr32(m, IOAPIC_BASE + 0x10, value);
+}
+
+uint32_t
+ioapic_get(struct machine *m, unsigned index)
+{
+    wr32(m, IOAPIC_BASE, index);
+    return rd32(m, IOAPIC_BASE + 0x10);
+}
+
+void
+route(struct machine *m, unsigned pin, uint64_t entry)
+{
+    ioapic_select(m, 0x11 + 2 * pin, (uint32_t)(entry >> 32));
+    ioapic_select(m, 0x10 + 2 * pin, (uint32_t)entry);
+}
+
+uint8_t
+cmos(struct machine *m, unsigned index)
+{
+    out(m, 0x70, 1, index);
+    return (uint8_t)in(m, 0x71, 1);
+}
+
+void
+cmos_set(struct machine *m, unsigned index, uint8_t value)
+{
+    out(m, 0x70, 1, index);
+    out(m, 0x71, 1, value);
 }

@@ -33,4 +33,11 @@ void wr32(struct machine *, uint64_t spa, uint32_t value);
 uint64_t rd64(struct machine *, uint64_t spa);
 void wr64(struct machine *, uint64_t spa, uint64_t value);
 
+/* Registers behind an index. */
+void ioapic_select(struct machine *, unsigned index, uint32_t value);
+uint32_t ioapic_get(struct machine *, unsigned index);
+void route(struct machine *, unsigned pin, uint64_t entry); /* of the I/O APIC */
+uint8_t cmos(struct machine *, unsigned index);
+void cmos_set(struct machine *, unsigned index, uint8_t value);
+
 #endif

@@ -30,27 +30,6 @@ text_add(void *ctx, uint8_t byte)
 }
 
 static void
-ioapic_select(struct machine *m, unsigned index, uint32_t value)
-{
-    wr32(m, IOAPIC_BASE, index);
-    wr32(m, IOAPIC_BASE + 0x10, value);
-}
-
-static uint32_t
-ioapic_get(struct machine *m, unsigned index)
-{
-    wr32(m, IOAPIC_BASE, index);
-    return rd32(m, IOAPIC_BASE + 0x10);
-}
-
-static void
-route(struct machine *m, unsigned pin, uint64_t entry)
-{
-    ioapic_select(m, 0x11 + 2 * pin, (uint32_t)(entry >> 32));
-    ioapic_select(m, 0x10 + 2 * pin, (uint32_t)entry);
-}
-
-static void
 uart_prints_what_is_written(void **unused)
 {
     (void)unused;
@@ -145,20 +124,6 @@ uart_loops_back(void **unused)
 }
 
 /* --- RTC -------------------------------------------------------------------------- */
-
-static uint8_t
-cmos(struct machine *m, unsigned index)
-{
-    out(m, 0x70, 1, index);
-    return (uint8_t)in(m, 0x71, 1);
-}
-
-static void
-cmos_set(struct machine *m, unsigned index, uint8_t value)
-{
-    out(m, 0x70, 1, index);
-    out(m, 0x71, 1, value);
-}
 
 static void
 check_time(struct machine *m, const uint8_t expected[7])

@@ -33,13 +33,6 @@ patient_machine(void)
 }
 
 static void
-route(struct machine *m, unsigned input, uint32_t entry)
-{
-    wr32(m, IOAPIC_BASE, 0x10 + 2 * input);
-    wr32(m, IOAPIC_BASE + 0x10, entry);
-}
-
-static void
 pit_program(struct machine *m, unsigned counter, unsigned mode, unsigned count)
 {
     out(m, 0x43, 1, counter << 6 | 0x30 | mode << 1);
@@ -371,20 +364,6 @@ hpet_counters_of_32_bits_match_again_after_a_turn(void **unused)
 }
 
 /* --- clock ---------------------------------------------------------------------------------------- */
-
-static uint8_t
-cmos(struct machine *m, unsigned index)
-{
-    out(m, 0x70, 1, index);
-    return (uint8_t)in(m, 0x71, 1);
-}
-
-static void
-cmos_set(struct machine *m, unsigned index, uint8_t value)
-{
-    out(m, 0x70, 1, index);
-    out(m, 0x71, 1, value);
-}
 
 static void
 clock_flags_rise_without_interrupts(void **unused)
