@@ -111,6 +111,11 @@ static inline struct jump *core_jump_slot(struct cpu *c, uint64_t linear)
     return &c->jump[(linear ^ linear >> 12) & (JUMP_ENTRIES - 1)];
 }
 
+static inline void core_note_transfer(struct cpu *c, uint64_t linear)
+{
+    c->transfer[c->transfer_at++] = linear;
+}
+
 /* --- crossing.c: instructions decoded alone ----------------------------------------- */
 
 /* Code that has a limit: blocks know nothing of it, so what is entered goes through the dispatcher. */

@@ -153,6 +153,8 @@ enum { TLB_ENTRIES = 2048 };
 /* Differs by a page or more from every address that is looked up in this entry. */
 static inline uint64_t tlb_no_tag(unsigned slot) { return slot ? TLB_NO_TAG : TLB_NO_TAG | 0x1000; }
 
+enum { CPU_TRANSFERS = 256 };
+
 struct cpu {
     /* --- hot core: CPU core only.  Reachable by a record's one-byte offsets. */
     uint64_t code_page;   /* of the running block [linear page address] */
@@ -244,7 +246,13 @@ struct cpu {
     struct core *core;         /* hot core private: jump cache, scratch records; owned */
     struct cpu_time *time;     /* sim/time private, NULL in functional mode; owned */
     uint64_t *bucket_cycles;   /* [1/16 cycle in timing mode] per attribution bucket; owned by sim/time */
+
+    /* The last places [linear] that control came to from another page, by a return or an indirect jump, a function or an
+     * event; the newest lies before transfer_at.  For people (sim/debug/dump.h): nothing depends on it, nothing saves it. */
+    uint64_t transfer[CPU_TRANSFERS];
+    uint8_t transfer_at;
 };
+_Static_assert(CPU_TRANSFERS == 256, "transfer_at wraps");
 
 /* --- life (life.c, run.c) --------------------------------------------------------- */
 

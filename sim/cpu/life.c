@@ -116,6 +116,8 @@ void cpu_state(struct cpu *c, struct state *s)
         c->core->stamp_epoch = 0;      /* and no stamp from before may be in use */
     }
     if (state_is_load(s)) {
+        memset(c->transfer, 0, sizeof c->transfer);
+        c->transfer_at = 0;
         c->block = NULL;
         c->core->bucket = bucket < BUCKET_MAX ? bucket : BUCKET_OTHER;
         c->core->fraction &= (1u << TIME_UNIT_SHIFT) - 1;

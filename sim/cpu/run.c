@@ -593,6 +593,9 @@ static enum exec_result look(struct cpu *c)
         pmu_event_taken(c, from);
     }
     core_book(c);
+    if (c->rip != from) {
+        core_note_transfer(c, core_fetch_linear(c));
+    }
     return result;
 }
 
@@ -666,6 +669,9 @@ static bool run_once(struct cpu *c, uint64_t until, bool one)
             pmu_event_taken(c, from);
         }
         core_book(c);
+        if (core->result == EXEC_OK || core->result == EXEC_JUMP) {
+            core_note_transfer(c, core_fetch_linear(c));
+        }
         if (core->watch_met) {
             core_watch_settle(c, core->result);
         }

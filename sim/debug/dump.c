@@ -6,7 +6,7 @@
 #include "sim/cpu/cpu.h"
 #include "sim/debug/disasm.h"
 
-enum { LINES_OF_CODE = 6, STACK_WORDS = 8 };
+enum { LINES_OF_CODE = 6, BRANCHES = 16, STACK_WORDS = 8 };
 
 static const char *mode_name(const struct cpu *c)
 {
@@ -47,24 +47,42 @@ static void dump_segments(FILE *out, const struct cpu *c)
             c->idtr.limit);
 }
 
+/* One line of code, or that there is none; returns its length. */
+static unsigned dump_line(FILE *out, struct cpu *c, uint64_t at, const char *mark)
+{
+    uint8_t bytes[CORE_CODE_MAX];
+    unsigned have = core_peek_code(c, at, bytes), length = 0;
+    char text[256] = "(not mapped)";
+
+    if (have) {
+        length = disasm_once(disasm_bits(c->mode), at, bytes, have, text, sizeof text);
+    }
+    fprintf(out, "  %s %016" PRIx64 "  %s\n", mark, at, text);
+    return length;
+}
+
 static void dump_code(FILE *out, struct cpu *c)
 {
     uint64_t at = core_fetch_linear(c);
 
-    for (unsigned i = 0; i < LINES_OF_CODE; i++) {
-        uint8_t bytes[CORE_CODE_MAX];
-        unsigned have = core_peek_code(c, at, bytes);
-        char text[256];
-        if (!have) {
-            fprintf(out, "  %c %016" PRIx64 "  (not mapped)\n", i ? ' ' : '>', at);
-            return;
-        }
-        unsigned length = disasm_once(disasm_bits(c->mode), at, bytes, have, text, sizeof text);
-        fprintf(out, "  %c %016" PRIx64 "  %s\n", i ? ' ' : '>', at, text);
-        if (!length) {
-            return;
-        }
-        at += length;
+    for (unsigned i = 0, length = 1; i < LINES_OF_CODE && length; i++, at += length) {
+        length = dump_line(out, c, at, i ? " " : ">");
+    }
+}
+
+/* What lies there is read in the mode and the address space of now. */
+static void dump_transfers(FILE *out, struct cpu *c)
+{
+    unsigned known = 0;
+
+    while (known < BRANCHES && c->transfer[(uint8_t)(c->transfer_at - 1 - known)]) {
+        known++;
+    }
+    if (known) {
+        fprintf(out, "  last branches (those within a page left out), oldest first, and what lies there:\n");
+    }
+    for (; known; known--) {
+        dump_line(out, c, c->transfer[(uint8_t)(c->transfer_at - known)], " ");
     }
 }
 
@@ -92,6 +110,7 @@ void debug_dump_cpu(FILE *out, struct cpu *c)
             c->nonroot ? ", VMX non-root operation" : "");
     dump_general(out, c);
     dump_segments(out, c);
+    dump_transfers(out, c);
     dump_code(out, c);
     dump_stack(out, c);
 }

@@ -6,7 +6,7 @@
 
 struct cpu;
 
-/* Registers, segments, control registers, the code around rip and the top of the stack. Changes nothing. */
+/* Registers, segments, control registers, the last branches, the code around rip and the top of the stack. Changes nothing. */
 void debug_dump_cpu(FILE *, struct cpu *);
 
 #endif

@@ -252,6 +252,13 @@ class Log(lab.LabTest):
                       "the last blocks", "000000000010000c", "the run is repeatable"):
             self.assertIn(words, done.stderr)
 
+    def test_a_bad_end_shows_the_last_branches_unasked(self):
+        code = bytes.fromhex("bc00900000" "e8ea1f0000" "0f0b")  # mov esp, 9000h; call 102000h; ud2
+        image = multiboot(self.folder / "branches.elf", code.ljust(0x102000 - 0x10000c, b"\0") + b"\xc3")
+        ways = [self.boot("--tier", tier, image=image)[0].stderr for tier in ("compiled", "interpreter")]
+        self.assertRegex(ways[0], r"last branches.*:\n +0000000000102000  c3  ret\n +0000000000100016  0f 0b  ud2\n")
+        self.assertEqual(*ways)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -53,6 +53,7 @@ INLINE bool test_logic(struct cpu *c, int cond)
 /* Continue at any address: only code_page and the jump cache know where that is. */
 #define GO(address) do {                                                       \
         uint64_t to_ = (address);                                              \
+        core_note_transfer(c, to_);                                            \
         struct jump *j_ = core_jump_slot(c, to_);                              \
         if (unlikely(j_->key != (to_ ^ c->jump_stamp))) return core_leave(c, r, to_); \
         c->code_page = to_ & CPU_PAGE_MASK;                                    \

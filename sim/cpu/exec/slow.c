@@ -380,6 +380,9 @@ static bool __attribute__((noinline)) call_sys(struct cpu *c, struct insn *r)
     case EXEC_JUMP: case EXEC_REPEAT:
         core_charge(c, remaining);
         core_refund(c, remaining - 1);
+        if (result == EXEC_JUMP) {
+            core_note_transfer(c, core_fetch_linear(c));
+        }
         return false;
     default:
         return false;

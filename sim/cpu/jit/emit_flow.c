@@ -117,6 +117,9 @@ static void go(struct translation *t, struct insn *r)
     struct assembler *a = &t->a;
 
     _Static_assert(sizeof(struct jump) == 16 && JUMP_ENTRIES == 16384, "index of the jump cache");
+    asm_extend_load(a, false, 8, 32, SCRATCH2, FIELD_OF_CPU(transfer_at));
+    asm_rm(a, 0xfe, 8, 0, FIELD_OF_CPU(transfer_at)); /* INC */
+    asm_store(a, 64, (struct place){ CPU_REGISTER, SCRATCH2, 3, (int32_t)offsetof(struct cpu, transfer) - CPU_BIAS }, SCRATCH);
     asm_mov(a, 64, SCRATCH2, SCRATCH);
     asm_shift(a, SHIFT_SHR, 64, SCRATCH2, 12);
     asm_alu(a, ALU_XOR, 32, SCRATCH2, SCRATCH);
