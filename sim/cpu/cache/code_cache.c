@@ -30,6 +30,7 @@ struct code_page {
     struct block_slot *slot;  /* open addressing */
     uint32_t slots, used;     /* used includes slots of dropped blocks */
     uint64_t lines;           /* bit n: some block has bytes in line n */
+    uint64_t byte[64];        /* the same for every byte */
     bool mixed;               /* was written once while it held code */
 };
 
@@ -194,18 +195,21 @@ static bool slots_grow(struct code_page *p)
         live += p->slot[i].entry && p->slot[i].bytes;
     }
     uint32_t slots = live * 4 < p->slots ? p->slots : p->slots ? p->slots * 2 : PAGE_SLOTS_MIN;
-    struct code_page bigger = { .slots = slots, .lines = p->lines, .mixed = p->mixed };
-    bigger.slot = calloc(bigger.slots, sizeof *bigger.slot);
-    if (!bigger.slot) {
+    struct block_slot *old = p->slot;
+    uint32_t count = p->slots;
+    p->slot = calloc(slots, sizeof *p->slot);
+    if (!p->slot) {
+        p->slot = old;
         return false;
     }
-    for (uint32_t i = 0; i < p->slots; i++) {
-        if (p->slot[i].entry && p->slot[i].bytes) {
-            slot_put(&bigger, &p->slot[i]);
+    p->slots = slots;
+    p->used = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (old[i].entry && old[i].bytes) {
+            slot_put(p, &old[i]);
         }
     }
-    free(p->slot);
-    *p = bigger;
+    free(old);
     return true;
 }
 
@@ -223,6 +227,28 @@ static uint64_t lines_of(unsigned offset, unsigned bytes)
 {
     unsigned first = offset / 64, last = (offset + bytes - 1) / 64;
     return (last == 63 ? ~0ull : (1ull << (last + 1)) - 1) & ~((1ull << first) - 1);
+}
+
+static void bytes_mark(struct code_page *p, unsigned offset, unsigned bytes)
+{
+    p->lines |= lines_of(offset, bytes);
+    for (unsigned at = offset; at < offset + bytes; at++) {
+        p->byte[at / 64] |= 1ull << at % 64;
+    }
+}
+
+/* Does some block have bytes in [from, to)? */
+static bool bytes_touched(const struct code_page *p, unsigned from, unsigned to)
+{
+    if (!(p->lines & lines_of(from, to - from))) {
+        return false;
+    }
+    for (unsigned at = from; at < to; at++) {
+        if (p->byte[at / 64] >> at % 64 & 1) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void price_block(const struct machine *m, struct insn *entry)
@@ -269,7 +295,7 @@ struct insn *code_cache_make(struct machine *m, struct cpu *c, uint32_t page, un
     k->next = result.end;
     k->sites = result.sites;
     slot_put(p, &(struct block_slot){ .offset = (uint16_t)offset, .bytes = (uint16_t)result.bytes, .mode = mode, .entry = entry });
-    p->lines |= lines_of(offset, result.bytes);
+    bytes_mark(p, offset, result.bytes);
     price_block(m, entry);
     entry->bucket = (uint8_t)bucket_of_code(m, page_spa(page) + offset, mode & MODE_NONROOT);
     if (code_cache_call_observer(k, NULL, page, offset)) {
@@ -315,10 +341,11 @@ static void page_written(struct code_cache *k, uint64_t index, unsigned from, un
     struct code_page *p = k->page[index];
     bool dropped = false;
 
-    if (!p || (p->mixed && !(p->lines & lines_of(from, to - from)))) {
+    if (!p || (p->mixed && !bytes_touched(p, from, to))) {
         return;
     }
-    uint64_t lines = 0;
+    p->lines = 0;
+    memset(p->byte, 0, sizeof p->byte);
     for (uint32_t i = 0; i < p->slots; i++) {
         struct block_slot *s = &p->slot[i];
         if (!s->entry || !s->bytes) {
@@ -328,13 +355,12 @@ static void page_written(struct code_cache *k, uint64_t index, unsigned from, un
             block_drop(k, s);
             dropped = true;
         } else {
-            lines |= lines_of(s->offset, s->bytes);
+            bytes_mark(p, s->offset, s->bytes);
         }
     }
     k->stats.dropped_pages += !p->mixed;
     p->mixed = true;
-    p->lines = lines;
-    if (!lines) { /* nothing left: stores may be fast again */
+    if (!p->lines) { /* nothing left: stores may be fast again */
         free(p->slot);
         p->slot = NULL;
         p->slots = p->used = 0;

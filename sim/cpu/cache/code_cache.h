@@ -3,12 +3,12 @@
  * All processors share them: a block holds no linear address and no
  * processor.  Blocks live in an arena that is emptied as a whole when it is
  * full (no block runs then).  Per RAM page with code there is a small table
- * of blocks and a map of the 64-byte lines they were decoded from.
+ * of blocks and a map of the bytes, and the 64-byte lines, they were decoded from.
  *
  * Writes.  mem_code_map() is nonzero for pages with blocks, so every store to
  * them comes here (code_cache_written).  The first one drops the whole page;
- * a page that was hit once is from then on tracked by line, because code and
- * data often share pages.  A dropped block's head becomes core_dead; whoever
+ * a page that was hit once is from then on tracked by byte, because code and
+ * data often share pages, and in real mode lines.  A dropped block's head becomes core_dead; whoever
  * still jumps there (links in the page, jump caches) is led to the successor.
  */
 #ifndef SIM_CPU_CACHE_CODE_CACHE_H
