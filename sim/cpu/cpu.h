@@ -204,7 +204,7 @@ struct cpu {
         uint64_t tsc_adjust, tsc_deadline, apic_base;
         uint64_t spec_ctrl;
         uint64_t mcg_status, mcg_ctl, mc_bank[32][4]; /* CTL, STATUS, ADDR, MISC */
-        uint64_t perf_ctl, clock_modulation, therm_interrupt;  /* Intel */
+        uint64_t perf_ctl, clock_modulation, therm_interrupt, pkg_cst_config, power_ctl; /* Intel */
         uint64_t syscfg, hwcr, top_mem, top_mem2, nb_cfg, osvw[2]; /* AMD, and the next */
         uint64_t ls_cfg, dc_cfg, cu_cfg, de_cfg, cu_cfg2, bp_cfg;
     } msr;

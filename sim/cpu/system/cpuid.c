@@ -191,7 +191,6 @@ static void leaf_basic(const struct cpu *cpu, uint32_t leaf, uint32_t subleaf, u
             set_bit(out, CPU_OSPKE, cpu->cr4 & CR4_PKE);
         }
         break;
-    case 0xa: out[1] |= out[0] ? pmu_absent_events(cpu) : 0; break;
     case 0xb: leaf_topology(cpu, subleaf, out); break;
     case 0xd: xsave_cpuid(cpu, subleaf, out); break;
     default: break;

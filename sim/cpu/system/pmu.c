@@ -21,27 +21,12 @@ static const uint8_t most_per_cycle[PMU_EVENT_COUNT] = {
     [PMU_LLC_REFERENCES] = 16, [PMU_LLC_MISSES] = 16,
 };
 
-static const struct { uint8_t vendor; uint16_t select; uint8_t unit, event; int8_t bit; } events[] = {
-#define PMU_EVENT(vendor, select, unit, event, bit) { CPU_VENDOR_##vendor, select, unit, PMU_##event, bit },
+static const struct { uint8_t vendor; uint16_t select; uint8_t unit, event; } events[] = {
+#define PMU_EVENT(vendor, select, unit, event) { CPU_VENDOR_##vendor, select, unit, PMU_##event },
 #include "spec/x86/pmu.def"
 #undef PMU_EVENT
 };
 enum { EVENT_ROWS = sizeof events / sizeof *events };
-
-static bool is_counted(const struct cpu *cpu, unsigned event)
-{
-    return cpu->machine->timing || event < PMU_MISPREDICTS;
-}
-
-uint32_t pmu_absent_events(const struct cpu *cpu)
-{
-    uint32_t absent = 0;
-
-    for (unsigned i = 0; i < EVENT_ROWS; i++) {
-        absent |= events[i].bit >= 0 && !is_counted(cpu, events[i].event) ? 1u << events[i].bit : 0;
-    }
-    return absent;
-}
 
 static uint64_t total(const struct cpu *cpu, unsigned event)
 {
@@ -71,7 +56,7 @@ static unsigned event_of(const struct cpu *cpu, uint64_t select)
 
     for (unsigned i = 0; i < EVENT_ROWS; i++) {
         if (events[i].vendor == vendor && events[i].select == number && events[i].unit == (select >> 8 & 0xff)) {
-            return is_counted(cpu, events[i].event) ? events[i].event : PMU_NOTHING;
+            return events[i].event;
         }
     }
     return PMU_NOTHING;

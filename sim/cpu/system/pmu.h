@@ -38,7 +38,6 @@ void pmu_record(struct cpu *, unsigned type, uint64_t from);
 
 /* --- what software sees ------------------------------------------------------------- */
 
-uint32_t pmu_absent_events(const struct cpu *); /* CPUID leaf 0AH EBX */
 /* RDPMC and RDPRU; false: no such counter. */
 bool pmu_read_by_number(const struct cpu *, uint32_t number, uint64_t *value);
 uint64_t pmu_read_unhalted(const struct cpu *, unsigned n); /* 0 MPERF, 1 APERF */
