@@ -120,7 +120,7 @@ static bool run(const struct program *p)
 
 int main(void)
 {
-    static const char *const own[] = { "bench_core", "bench_sse_mips", "guest_vtx", "guest_cpu_system" };
+    static const char *const own[] = { "bench_core", "bench_floating", "guest_vtx", "guest_cpu_system" };
     const char *kernel = getenv("HVLAB_KERNEL"), *initrd = getenv("HVLAB_INITRD");
     unsigned every = getenv("HVLAB_LONG") ? 1 : 20;
     bool good = true;
