@@ -36,6 +36,7 @@ NOT_HERE = {  # entry: why it says nothing about a processor and its board
 NOT_ON_AMD = {
     "msr": "writes IA32_MISC_ENABLE, which AMD's parts lack",
 }
+NOT_ON_INTEL = {"syscall": "executes SYSCALL in compatibility mode, which Intel's parts do not have"}
 NOT_WITH_MORE_THAN_TWO = {"xapic": "its last part gives a second processor other ids and counts on there being two"}
 NOT_FUNCTIONAL = {"pmu": "expects mispredictions and cache misses, which functional timing has none of; --timing approx runs it"}
 NO_TEST_DEVICE = {"x2apic", "xapic"}  # else they call a hypervisor (VMCALL); bare-metal-suites: TEST_DEVICE=0
@@ -107,7 +108,7 @@ def main():
     for name, entry in entries(options.folder).items():
         if options.names and name not in options.names:
             continue
-        reasons = {**NOT_HERE, **(NOT_ON_AMD if options.cpu.startswith("amd") else {}),
+        reasons = {**NOT_HERE, **(NOT_ON_AMD if options.cpu.startswith("amd") else NOT_ON_INTEL),
                    **(NOT_WITH_MORE_THAN_TWO if options.cpus > 2 else {}), **(NOT_FUNCTIONAL if options.timing == "functional" else {})}
         if name in reasons and not options.all and not options.names:
             print(f"not here {name}: {reasons[name]}")
