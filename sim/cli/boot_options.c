@@ -62,7 +62,7 @@ static const struct option_row rows[] = {
     { "--script", "FILE", TEXT, AT(script), 0, 0, "type, press keys, wait for text: steps as in sim/cli/script.h", LOOKS },
     { "--record", "DIR", TEXT, AT(record), 0, 0, "log all input, so that `hvlab replay DIR` runs the same again", LOOKS },
     { "-d", "CATEGORIES", TEXT, AT(debug), 0, 0, "log what happens to standard error, e.g. int,unclaimed (`hvlab list debug`)", LOOKS },
-    { "--gdb", ":PORT", TEXT, AT(gdb), 0, 0, "wait for gdb (`target remote :PORT`) before the first instruction", LOOKS },
+    { "--gdb", ":PORT", TEXT, AT(gdb), 0, 0, "wait for gdb (`target remote 127.0.0.1:PORT`) before the first instruction", LOOKS },
     { "--trace", "DIR", TEXT, AT(trace), 0, 0, "write a CTF event trace", LOOKS },
     { "--snapshot-at", "SECONDS", SECONDS, AT(snapshot_seconds), 0, 0, "save the machine then into --out, and go on", LOOKS },
     { "--out", "DIR", TEXT, AT(out), 0, 0, "where --snapshot-at saves", LOOKS },

@@ -237,8 +237,8 @@ def test_gdb(kind, cpus, model, more):
         command = [HVLAB, "boot", guest.kernel(kind), "--initrd", guest.initramfs(kind), "--append", append,
                    "--cpus", cpus, *(["--cpu", model] if model else []), "--serial", f"file:{folder}/console", "--results", again, "--gdb", ":0", *more]
         run = subprocess.Popen([str(c) for c in command], stderr=subprocess.PIPE, text=True)
-        port = re.search(r"target remote :(\d+)", run.stderr.readline())[1]
-        script = ["set confirm off", "set pagination off", "set architecture i386:x86-64", f"target remote :{port}",
+        port = re.search(r"target remote 127.0.0.1:(\d+)", run.stderr.readline())[1]
+        script = ["set confirm off", "set pagination off", "set architecture i386:x86-64", f"target remote 127.0.0.1:{port}",
                   f"hbreak *{address['start_kernel']:#x}", "continue", "delete", f"watch *(unsigned long *){address['jiffies']:#x}",
                   "continue", "continue", "delete",
                   f"hbreak *{address['__x64_sys_reboot']:#x}", "continue", "print/x $rip", "x/2i $rip", "stepi", "stepi", "print/x $rip", "print $cs & 3",

@@ -61,7 +61,7 @@ class Protocol(lab.LabTest):
         self.booted = subprocess.Popen([lab.HVLAB, "boot", image, "--gdb", ":0", "--limit-time", "100000"], text=True, stderr=subprocess.PIPE)
         self.addCleanup(self.booted.kill)
         self.addCleanup(self.booted.stderr.close)
-        return int(re.search(r"target remote :(\d+)", self.booted.stderr.readline())[1])
+        return int(re.search(r"target remote 127.0.0.1:(\d+)", self.booted.stderr.readline())[1])
 
     def test_interrupt_detach_attach_again_and_kill(self):
         port = self.start()
@@ -105,8 +105,8 @@ class Gdb(lab.LabTest):
         run = subprocess.Popen([lab.HVLAB, "boot", IMAGE, "--no-vtx", "--gdb", ":0", "--results", results], text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(run.kill)
-        port = re.search(r"target remote :(\d+)", run.stderr.readline())[1]
-        script = ["set confirm off", "set pagination off", f"target remote :{port}", *commands]
+        port = re.search(r"target remote 127.0.0.1:(\d+)", run.stderr.readline())[1]
+        script = ["set confirm off", "set pagination off", f"target remote 127.0.0.1:{port}", *commands]
         done = subprocess.run(["gdb", "-nx", "-batch", *[x for c in script for x in ("-ex", c)], IMAGES / "debug/hv-microkernel.elf"],
                               capture_output=True, text=True, timeout=120)
         _, error = run.communicate(timeout=120)
@@ -201,8 +201,8 @@ class GdbInExperiment(lab.LabTest):
         run = subprocess.Popen([lab.HVLAB, "run", lab.EXPERIMENT, *self.SETTINGS, "--gdb", ":0", "--out", debugged], text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(run.kill)
-        port = re.search(r"target remote :(\d+)", run.stderr.readline())[1]
-        commands = ("set confirm off", "set pagination off", f"target remote :{port}", "hbreak vp_run", "continue", "backtrace 2", "delete",
+        port = re.search(r"target remote 127.0.0.1:(\d+)", run.stderr.readline())[1]
+        commands = ("set confirm off", "set pagination off", f"target remote 127.0.0.1:{port}", "hbreak vp_run", "continue", "backtrace 2", "delete",
                     "watch hv.partitions_lock.next", "continue", "delete", "thread 2", "stepi", "info threads", "detach")
         done = subprocess.run(["gdb", "-nx", "-batch", *[x for c in commands for x in ("-ex", c)], IMAGES / "debug/hv-microkernel.elf"],
                               capture_output=True, text=True, timeout=120)
