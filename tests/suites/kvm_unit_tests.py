@@ -37,7 +37,10 @@ NOT_ON_AMD = {
     "msr": "writes IA32_MISC_ENABLE, which AMD's parts lack",
 }
 NOT_ON_INTEL = {"syscall": "executes SYSCALL in compatibility mode, which Intel's parts do not have"}
-NOT_WITH_MORE_THAN_TWO = {"xapic": "its last part gives a second processor other ids and counts on there being two"}
+NOT_BEYOND = {  # entry: (processors, why not with more)
+    "xapic": (2, "its last part gives a second processor other ids and counts on there being two"),
+    "vmexit_tscdeadline": (1, "sets up the first processor's timer only; the others wait for its interrupts, for ever once it is through"),
+}
 NOT_FUNCTIONAL = {"pmu": "expects mispredictions and cache misses, which functional timing has none of; --timing approx runs it"}
 NO_TEST_DEVICE = {"x2apic", "xapic"}  # else they call a hypervisor (VMCALL); bare-metal-suites: TEST_DEVICE=0
 ENVIRONMENT = "TEST_DEVICE=0\n"
@@ -109,7 +112,7 @@ def main():
         if options.names and name not in options.names:
             continue
         reasons = {**NOT_HERE, **(NOT_ON_AMD if options.cpu.startswith("amd") else NOT_ON_INTEL),
-                   **(NOT_WITH_MORE_THAN_TWO if options.cpus > 2 else {}), **(NOT_FUNCTIONAL if options.timing == "functional" else {})}
+                   **{n: why for n, (most, why) in NOT_BEYOND.items() if options.cpus > most}, **(NOT_FUNCTIONAL if options.timing == "functional" else {})}
         if name in reasons and not options.all and not options.names:
             print(f"not here {name}: {reasons[name]}")
             continue
