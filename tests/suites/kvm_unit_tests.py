@@ -34,7 +34,7 @@ NOT_HERE = {  # entry: why it says nothing about a processor and its board
     **dict.fromkeys(["pks", "lam", "cet", "tsx-ctrl"], "needs a feature that no model of v2 or v3 level has"),
 }
 NOT_ON_AMD = {
-    "msr": "writes IA32_MISC_ENABLE, which AMD's parts lack",
+    **dict.fromkeys(["msr", "msr64"], "writes IA32_MISC_ENABLE, which AMD's parts lack"),
 }
 NOT_ON_INTEL = {"syscall": "executes SYSCALL in compatibility mode, which Intel's parts do not have"}
 NOT_BEYOND = {  # entry: (processors, why not with more)
