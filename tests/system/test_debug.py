@@ -27,7 +27,7 @@ class Remote:
     """The debugger's side of the protocol, by hand."""
 
     def __init__(self, port):
-        self.socket = socket.create_connection(("localhost", port), timeout=60)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
         self.have = b""
         assert self.ask("QStartNoAckMode", acknowledged=True) == "OK"
 
