@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "sim/cli/nearest.h"
+#include "sim/debug/gdb.h"
 
 static volatile sig_atomic_t interrupted; /* set by the signal handler; a process has one keyboard */
 
@@ -53,6 +54,13 @@ bool
 cli_interrupted(void)
 {
     return interrupted != 0;
+}
+
+bool
+cli_wait_for_gdb(struct gdb *gdb)
+{
+    fprintf(stderr, "hvlab: waiting for gdb: `target remote 127.0.0.1:%u`\n", gdb_port(gdb));
+    return gdb_wait(gdb, cli_interrupted);
 }
 
 const char *

@@ -29,6 +29,10 @@ int cli_unknown_option(const char *verb, const char *option, const char *const *
 void cli_catch_interrupt(void);
 bool cli_interrupted(void);
 
+struct gdb;
+/* Says where gdb may attach and waits for it; false: interrupted. */
+bool cli_wait_for_gdb(struct gdb *);
+
 /* Folder of the software images: --images, $HVLAB_IMAGES, or beside the build
  * that this program belongs to.  The text is static. */
 const char *cli_images_folder(const char *option);

@@ -12,8 +12,7 @@ run_gdb_begin(void *ctx, struct testbed *t, char *error, size_t error_size)
     r->gdb = gdb_listen(testbed_machine(t), r->where, error, error_size);
     if (!r->gdb)
         return false;
-    fprintf(stderr, "hvlab: waiting for gdb: `target remote 127.0.0.1:%u`\n", gdb_port(r->gdb));
-    if (gdb_wait(r->gdb, cli_interrupted))
+    if (cli_wait_for_gdb(r->gdb))
         return true;
     snprintf(error, error_size, "ended before it began");
     return false;

@@ -50,8 +50,7 @@ open_gdb(struct watch *w, const struct boot_options *o)
     w->gdb = gdb_listen(w->machine, o->gdb, error, sizeof error);
     if (!w->gdb)
         return cli_unusable("%s", error);
-    fprintf(stderr, "hvlab: waiting for gdb: `target remote 127.0.0.1:%u`\n", gdb_port(w->gdb));
-    return gdb_wait(w->gdb, cli_interrupted) ? EXIT_GOOD : EXIT_INTERRUPTED;
+    return cli_wait_for_gdb(w->gdb) ? EXIT_GOOD : EXIT_INTERRUPTED;
 }
 
 static int
